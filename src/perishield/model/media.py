@@ -1,0 +1,169 @@
+"""Video on its way through the house, never decoded here.
+
+Stream time counts in ticks of 1/90000 s (RFC 3551's clock for video) from the start of a camera's epoch and never
+runs backwards inside it. `wall` and `arrival` are Unix seconds, UTC: `wall` is when the camera took the picture as
+well as we know, `arrival` is when the bytes reached this host.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+TIMESCALE = 90_000
+
+
+class Codec(StrEnum):
+    H264 = "h264"
+    H265 = "h265"
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFormat:
+    """What a decoder needs before the first packet.
+
+    `parameter_sets`: NAL units without start codes; (SPS, PPS) for H.264, (VPS, SPS, PPS) for H.265.
+    `mime`: RFC 6381 codecs string such as `avc1.64001f` or `hvc1.1.6.L93.B0`.
+    """
+
+    codec: Codec
+    width: int
+    height: int
+    parameter_sets: tuple[bytes, ...]
+    mime: str
+
+
+class Packet:
+    """One access unit, as MP4 stores it: NAL units each behind a 4-byte big-endian length.
+
+    `data` is a list of slices to be written in order (`os.writev`, `b"".join`); `size` is their total in bytes.
+    `dts` and `pts` are stream ticks; they differ only where the stream has B-frames.
+    """
+
+    __slots__ = ("arrival", "data", "dts", "key", "pts", "size", "wall")
+
+    def __init__(
+        self, data: list[bytes], size: int, dts: int, pts: int, key: bool, wall: float, arrival: float
+    ) -> None:
+        self.data = data
+        self.size = size
+        self.dts = dts
+        self.pts = pts
+        self.key = key
+        self.wall = wall
+        self.arrival = arrival
+
+
+class PacketSink(Protocol):
+    """Where a source delivers. Calls are synchronous, in order, and on the source's event loop.
+
+    `format` is called before the first packet and whenever parameter sets change; the next packet is then a key
+    frame. `discontinuity` is called when packets were lost or time jumped; the next packet is a key frame too.
+    """
+
+    def format(self, video: VideoFormat) -> None: ...
+
+    def packet(self, packet: Packet) -> None: ...
+
+    def discontinuity(self, reason: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRef:
+    """Where a chunk lies: a whole moof+mdat pair inside a segment file that begins with ftyp+moov.
+
+    `path` is relative to the media root. A file's first `init_length` bytes are its init segment. The chunk's bytes
+    are [offset, offset+length); its access units are the last `sum(sizes)` bytes of these, in decode order.
+    `stream_time` is the first frame's decode time in ticks. Inside the file, `tfdt` counts from the segment's start;
+    `segment_time` is that start in stream ticks, so tfdt = stream_time - segment_time.
+    `key` says that the first frame is a key frame; no other frame of a chunk is one.
+    `composition` holds pts - dts per frame in ticks, and is empty when all are zero.
+    `arrivals` holds, per frame, whole milliseconds after `arrival`.
+    `discontinuity`: frames are missing, or time jumped, between the previous chunk and this one.
+    """
+
+    camera: str
+    epoch: int
+    number: int
+    path: str
+    init_length: int
+    offset: int
+    length: int
+    segment_time: int
+    stream_time: int
+    wall: float
+    arrival: float
+    key: bool
+    discontinuity: bool
+    codec: Codec
+    mime: str
+    width: int
+    height: int
+    sizes: tuple[int, ...]
+    durations: tuple[int, ...]
+    composition: tuple[int, ...]
+    arrivals: tuple[int, ...]
+
+    @property
+    def duration(self) -> int:
+        """Ticks from this chunk's first frame to the next chunk's."""
+        return sum(self.durations)
+
+
+class StreamCondition(StrEnum):
+    CONNECTING = "connecting"
+    LIVE = "live"
+    FAILED = "failed"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamState:
+    """How a camera's stream is, published when it changes and every few seconds.
+
+    `code` and `message` say why it is not live (codes of `SourceError` and `StorageError`); both are empty otherwise.
+    """
+
+    camera: str
+    condition: StreamCondition
+    since: float
+    epoch: int = 0
+    code: str = ""
+    message: str = ""
+    codec: str = ""
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+    bitrate: int = 0
+    frames: int = 0
+    frames_lost: int = 0
+    reconnects: int = 0
+    recording: bool = False
+    clock: str = "arrival"
+    """Where wall-clock times come from: `arrival`, or `camera` (RTCP sender reports)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentRow:
+    """One segment file, as its sidecar tells it and the index keeps it."""
+
+    camera: str
+    pool: str
+    path: str
+    epoch: int
+    start: float
+    """Unix seconds UTC of the first frame."""
+    duration: float
+    size: int
+    frames: int
+    stream_time: int
+    codec: str
+    mime: str
+    width: int
+    height: int
+    init_length: int
+    keyframes: tuple[tuple[int, int], ...]
+    """(ticks from the segment's start, byte offset of the chunk) for every key frame."""
+    complete: bool
+    """False while the file is being written, or where a crash cut it short and it was rebuilt."""
