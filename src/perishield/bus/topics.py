@@ -1,0 +1,90 @@
+"""What is said between processes, by whom, and of which type.
+
+All topics here are lossy: the newest wins and losses are counted. What must not be lost goes through the spool, and
+`EVENTS` merely wakes its reader.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from perishield.model.media import ChunkRef, SegmentRow, StreamState
+from perishield.model.vision import TrackFrame
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Topic(Generic[T]):
+    name: str
+    kind: type[T]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteChanged:
+    """site.json has a new revision. Key: empty."""
+
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Somebody looks at this camera live until `until` (Unix seconds): deliver with low delay. Key: camera."""
+
+    camera: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class EventQueued:
+    """An event waits in the spool. Key: camera."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRemoved:
+    """Retention deleted this file; `path` is relative to the media root. Key: camera."""
+
+    camera: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessState:
+    """How a process of the node is, told by the supervisor. Key: its name. `state`: running, restarting, stopped."""
+
+    name: str
+    state: str
+    since: float
+    restarts: int = 0
+    pid: int = 0
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorState:
+    """What the vision process sees with, told at its start and every few seconds. Key: empty.
+
+    `name` is `motion` or the model's family; `model` its file name or empty; `message` a hint or an error's sentence.
+    """
+
+    name: str
+    model: str = ""
+    code: str = ""
+    message: str = ""
+    pictures: int = 0
+    dropped: int = 0
+
+
+CHUNKS = Topic("chunks", ChunkRef)
+STATES = Topic("states", StreamState)
+SEGMENTS = Topic("segments", SegmentRow)
+REMOVED = Topic("removed", SegmentRemoved)
+TRACKS = Topic("tracks", TrackFrame)
+EVENTS = Topic("events", EventQueued)
+SITE = Topic("site", SiteChanged)
+WATCH = Topic("watch", Watch)
+PROCESSES = Topic("processes", ProcessState)
+DETECTOR = Topic("detector", DetectorState)
