@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import struct
-import tempfile
 from collections import defaultdict, deque
 from collections.abc import Iterable
-from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -221,6 +219,10 @@ def socket_folder(run_dir: Path) -> Path:
     """Where the sockets lie: `run_dir`, or a short private stand-in, since a Unix socket's path holds 107 bytes."""
     folder = run_dir.absolute()
     if len(str(folder)) > _LONGEST_ADDRESS - 16:
+        # Imported here: both cost milliseconds at the start of a lean process that hardly ever needs them.
+        import tempfile
+        from hashlib import sha256
+
         digest = sha256(str(folder).encode()).hexdigest()[:16]
         folder = Path(tempfile.gettempdir()) / f"perishield-{os.getuid()}-{digest}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
