@@ -1,0 +1,75 @@
+"""The index of segment files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+
+import msgspec
+from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from perishield.model.media import SegmentRow
+from perishield.store.tables import SegmentTable
+
+_COLUMNS = [field.name for field in fields(SegmentRow)]
+_AT_ONCE = 500
+_LONGEST_S = 3600.0
+
+
+async def save_segments(session: AsyncSession, segments: Sequence[SegmentRow]) -> None:
+    """Add rows, or renew those of the same file."""
+    for first in range(0, len(segments), _AT_ONCE):
+        values = [_values(segment) for segment in segments[first : first + _AT_ONCE]]
+        statement = insert(SegmentTable)
+        renewed = {name: statement.excluded[name] for name in _COLUMNS if name != "path"}
+        await session.execute(statement.on_conflict_do_update(index_elements=["path"], set_=renewed), values)
+
+
+async def forget_segments(session: AsyncSession, paths: Iterable[str]) -> None:
+    listed = list(paths)
+    for first in range(0, len(listed), _AT_ONCE):
+        await session.execute(delete(SegmentTable).where(SegmentTable.path.in_(listed[first : first + _AT_ONCE])))
+
+
+async def segment_paths(session: AsyncSession) -> set[str]:
+    return set(await session.scalars(select(SegmentTable.path)))
+
+
+async def list_segments(
+    session: AsyncSession, camera: str, start: float | None, end: float | None, limit: int
+) -> tuple[list[SegmentRow], int]:
+    """Segments that touch [start, end), oldest first, and how many there are."""
+    within: list[ColumnElement[bool]] = [SegmentTable.camera == camera]
+    if start is not None:
+        within.append(SegmentTable.start + SegmentTable.duration > start)
+        # Bounded from below, so that the index narrows it: no segment is longer than this.
+        within.append(SegmentTable.start > start - _LONGEST_S)
+    if end is not None:
+        within.append(SegmentTable.start < end)
+    total = await session.scalar(select(func.count()).select_from(SegmentTable).where(*within)) or 0
+    query = select(SegmentTable).where(*within).order_by(SegmentTable.start).limit(limit)
+    return [_segment(row) for row in await session.scalars(query)], total
+
+
+async def newest_segment(session: AsyncSession, camera: str) -> SegmentRow | None:
+    query = select(SegmentTable).where(SegmentTable.camera == camera).order_by(SegmentTable.start.desc()).limit(1)
+    row = await session.scalar(query)
+    return _segment(row) if row else None
+
+
+async def has_segment(session: AsyncSession, path: str) -> bool:
+    return await session.get(SegmentTable, path) is not None
+
+
+def _values(segment: SegmentRow) -> dict[str, object]:
+    values: dict[str, object] = {name: getattr(segment, name) for name in _COLUMNS}
+    values["keyframes"] = msgspec.json.encode(segment.keyframes)
+    return values
+
+
+def _segment(row: SegmentTable) -> SegmentRow:
+    values = {name: getattr(row, name) for name in _COLUMNS}
+    values["keyframes"] = msgspec.json.decode(row.keyframes, type=tuple[tuple[int, int], ...])
+    return SegmentRow(**values)
