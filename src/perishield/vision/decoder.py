@@ -74,16 +74,18 @@ class ChunkDecoder:
         self._restart()
         return pictures[0] if pictures else None
 
-    def follow(self, ref: ChunkRef, since: int | None = None) -> Iterator[Picture]:
-        """Every picture up to the end of this chunk that was not decoded yet, in presentation order.
+    def follow(self, ref: ChunkRef) -> Iterator[Picture]:
+        """Every picture up to the end of this chunk that was not decoded yet, in presentation order."""
+        if self._continues(ref):
+            self._history.append(ref)
+            yield from self.catch_up()
 
-        After `skim` it begins at the last key frame not later than stream tick `since`, as far back as the group of
-        pictures before the present one; without `since`, at the present one's key frame. Pictures seen already may
-        then come again.
+    def catch_up(self, since: int | None = None) -> Iterator[Picture]:
+        """Decode what `skim` left encoded, up to the newest chunk.
+
+        It begins at the last key frame not later than stream tick `since`, as far back as the group of pictures
+        before the present one; without `since`, at the present one's key frame. Pictures seen already may come again.
         """
-        if not self._continues(ref):
-            return
-        self._history.append(ref)
         if self._decoded >= 0:
             pending = [chunk for chunk in self._history if chunk.number > self._decoded]
         else:
@@ -101,8 +103,9 @@ class ChunkDecoder:
         self._restart()
 
     def _begin(self, since: int | None) -> int:
-        """Where in the history to begin; there is a key chunk in it whenever nothing is being decoded."""
         keys = [index for index, chunk in enumerate(self._history) if chunk.key]
+        if not keys:
+            return len(self._history)
         if since is not None:
             early = [index for index in keys if self._history[index].stream_time <= since]
             return early[-1] if early else keys[0]
