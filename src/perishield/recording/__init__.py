@@ -1,0 +1,1 @@
+"""What is found again in the segment files: the index, clips, playback."""

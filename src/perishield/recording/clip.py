@@ -1,0 +1,207 @@
+"""Clips and playback: a time range of one camera as one fragmented MP4, by copying chunks.
+
+Nothing is re-encoded. A clip begins with the key frame at or before the time asked for and is made of whole chunks;
+only their decode times are rewritten, so that they run on from zero. Where footage is missing the next frame follows at
+once, and the note says how much is missing. It ends where the camera changed its codec or picture.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from perishield.model.errors import StorageError
+from perishield.model.media import TIMESCALE, SegmentRow
+from perishield.recording.index import list_segments
+from perishield.streams.fmp4 import index_room, rewrite_decode_time, segment_index, with_duration
+from perishield.streams.fmp4_reader import Chunk, Init, read_init, walk
+from perishield.streams.layout import storage_error
+
+_BATCH = 256 * 1024
+_HOLE_S = 0.5
+"""A longer pause between the end of one segment and the next counts as missing footage."""
+_SHORT_S = 1.0
+_MOST_INDEXED = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class ClipResult:
+    """What a clip really holds. `start`: Unix seconds UTC of its first frame. `note`: what differs from the wish."""
+
+    start: float
+    duration_s: float
+    frames: int
+    bytes: int
+    note: str
+
+
+class Clip:
+    """Chunks of a camera in [start, end) (Unix seconds), one after the other; read once.
+
+    `init`, `wall` and `mime` are known once the first chunk was given out, the rest at the end.
+    """
+
+    def __init__(self, media: Path, camera: str, start: float, end: float) -> None:
+        self.camera = camera
+        self.init: Init | None = None
+        self.wall = 0.0
+        self.ticks = 0
+        self.frames = 0
+        self.pieces: list[tuple[int, int]] = []
+        self.keyframes = 0
+        self._media = media
+        self._start = start
+        self._end = end
+        self._missing = 0.0
+        self._holes = 0
+        self._notes: list[str] = []
+        self._changed = False
+        self._number = 0
+        self._wall_end = 0.0
+        self._epoch = 0
+        self._stream_end = 0
+
+    @property
+    def note(self) -> str:
+        """What differs from the wish, as sentences in one line; empty when nothing does."""
+        notes = list(self._notes)
+        if self.frames:
+            if self.wall > self._start + _SHORT_S:
+                notes.insert(0, f"begins {self.wall - self._start:.1f} s late: no earlier footage")
+            if self._holes:
+                notes.append(f"{self._missing:.1f} s missing in {self._holes} place(s), left out")
+            if not self._changed and self._wall_end < self._end - _SHORT_S:
+                notes.append(f"ends {self._end - self._wall_end:.1f} s early: no later footage")
+        return "; ".join(notes)
+
+    def chunks(self) -> Iterator[bytearray]:
+        """moof+mdat pairs in order. Raises StorageError (`missing`) where there is no footage at all."""
+        rows = list_segments(self._media, self.camera, self._start, self._end)
+        self.keyframes = sum(len(row.keyframes) for row in rows)
+        for row in rows:
+            yield from self._of_segment(row)
+            if self._changed:
+                break
+        if self.init is None:
+            raise StorageError(
+                f"camera '{self.camera}': no footage of that time; it was not recorded or is already deleted",
+                code="missing",
+                camera=self.camera,
+            )
+
+    def _of_segment(self, row: SegmentRow) -> Iterator[bytearray]:
+        try:
+            fd = os.open(self._media / row.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            # Retention was faster; the hole shows in the note.
+            return
+        try:
+            init = read_init(fd)
+            if init is None:
+                self._notes.append(f"{row.path.rsplit('/', 1)[-1]} cannot be read")
+                return
+            if self.init is not None and init.sample_entry != self.init.sample_entry:
+                self._changed = True
+                self._notes.append(f"ends {self._end - row.start:.1f} s early: the camera's picture format changed")
+                return
+            for chunk in walk(fd, self._first_offset(row, init)):
+                wall = row.start + chunk.decode_time / TIMESCALE
+                if wall >= self._end:
+                    return
+                data = bytearray(os.pread(fd, chunk.length, chunk.offset))
+                if len(data) < chunk.length:
+                    return
+                if self.init is None:
+                    self.init, self.wall = init, wall
+                self._place(row, chunk, wall)
+                rewrite_decode_time(data, self.ticks - chunk.duration, self._number)
+                self._number += 1
+                yield data
+        finally:
+            os.close(fd)
+
+    def _first_offset(self, row: SegmentRow, init: Init) -> int:
+        """Where to begin in that file: at its first chunk, or in the first file at the last key frame in time."""
+        if self.init is not None or row.start >= self._start:
+            return len(init.data)
+        wanted = (self._start - row.start) * TIMESCALE
+        return max((offset for ticks, offset in row.keyframes if ticks <= wanted), default=len(init.data))
+
+    def _place(self, row: SegmentRow, chunk: Chunk, wall: float) -> None:
+        """Advance `ticks` to the end of this chunk; its decode time is what remains before its duration."""
+        stream = row.stream_time + chunk.decode_time
+        if self.frames:
+            pause = stream - self._stream_end
+            size, ticks = self.pieces[-1]
+            if row.epoch != self._epoch or not -TIMESCALE < pause < _HOLE_S * TIMESCALE:
+                self._holes += 1
+                self._missing += max(0.0, wall - self._wall_end)
+                pause = 0
+            self.ticks += pause
+            self.pieces[-1] = (size, ticks + pause)
+        if chunk.key or not self.pieces:
+            self.pieces.append((0, 0))
+        size, ticks = self.pieces[-1]
+        self.ticks += chunk.duration
+        self.pieces[-1] = (size + chunk.length, ticks + chunk.duration)
+        self.frames += len(chunk.sizes)
+        self._epoch, self._stream_end = row.epoch, stream + chunk.duration
+        self._wall_end = wall + chunk.duration / TIMESCALE
+
+
+def cut_clip(media: Path, camera: str, start: float, end: float, target: Path) -> ClipResult:
+    """Write [start, end) of that camera to `target`, in one step. Blocks: call it in a thread.
+
+    Raises StorageError: `missing` where there is no footage, `disk_full` or `not_writable` where it cannot be written.
+    """
+    clip = Clip(media, camera, start, end)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    head, room = b"", 0
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "w+b") as file:
+            for chunk in clip.chunks():
+                if not head and clip.init is not None:
+                    # Its final values come at the end, its length is known now.
+                    head = with_duration(clip.init.data, 0)
+                    room = index_room(min(clip.keyframes, _MOST_INDEXED))
+                    file.seek(len(head) + room)
+                file.write(chunk)
+            size = file.tell()
+            file.seek(0)
+            if clip.init is not None:
+                file.write(with_duration(clip.init.data, clip.ticks) + segment_index(clip.pieces, room))
+        temporary.replace(target)
+    except OSError as error:
+        raise storage_error(camera, target.parent, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return ClipResult(clip.wall, clip.ticks / TIMESCALE, clip.frames, size, clip.note)
+
+
+async def stream_clip(media: Path, camera: str, start: float, end: float) -> AsyncIterator[bytes]:
+    """The same for playback over HTTP: the init segment, then chunks joined to about 256 KiB, read in a thread.
+
+    Raises StorageError (`missing`) before the first bytes where there is no footage.
+    """
+    clip = Clip(media, camera, start, end)
+    chunks = clip.chunks()
+    first = await asyncio.to_thread(_batch, chunks)
+    if clip.init is not None:
+        yield clip.init.data
+    while first:
+        yield first
+        first = await asyncio.to_thread(_batch, chunks)
+
+
+def _batch(chunks: Iterator[bytearray]) -> bytes:
+    parts, size = [], 0
+    for chunk in chunks:
+        parts.append(chunk)
+        size += len(chunk)
+        if size >= _BATCH:
+            break
+    return b"".join(parts)

@@ -1,0 +1,82 @@
+"""Which segments hold a camera's footage of a time, read from the files themselves."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from perishield.model.media import SegmentRow
+from perishield.streams.layout import POOLS, hour_folder, read_sidecar, segment_second
+from perishield.streams.recovery import describe
+
+LONGEST_S = 600
+"""A segment is looked for under names this much earlier than the time asked for."""
+
+_HOUR = 3600
+
+
+def list_segments(
+    media: Path,
+    camera: str,
+    start: float,
+    end: float,
+    *,
+    limit: int | None = None,
+    pools: tuple[str, ...] = POOLS,
+    unfinished: bool = True,
+) -> list[SegmentRow]:
+    """Segments of that camera with footage in [start, end) (Unix seconds), oldest first.
+
+    The one being written is among them where `unfinished`, described up to its last whole chunk. Blocks on the disk.
+    """
+    rows = []
+    for path in _candidates(media, camera, start, end, pools):
+        row = read_sidecar(media, path)
+        if row is None and unfinished:
+            row = describe(media, path)
+        if row is not None and row.start < end and row.start + row.duration > start:
+            rows.append(row)
+            if limit is not None and len(rows) >= limit:
+                break
+    rows.sort(key=lambda row: row.start)
+    return rows
+
+
+def _candidates(media: Path, camera: str, start: float, end: float, pools: tuple[str, ...]) -> Iterator[str]:
+    """Paths by name alone, in the order of their seconds."""
+    earliest = max(0.0, start - LONGEST_S)
+    found = []
+    for folder in _hours(media, camera, earliest, end, pools):
+        for name in _names(media / folder):
+            second = segment_second(name)
+            if second is not None and earliest <= second <= end:
+                found.append((second, len(name), name, folder))
+        if len(pools) == 1:
+            found.sort()
+            yield from (f"{folder}/{name}" for _, _, name, folder in found)
+            found = []
+    found.sort()
+    yield from (f"{folder}/{name}" for _, _, name, folder in found)
+
+
+def _hours(media: Path, camera: str, start: float, end: float, pools: tuple[str, ...]) -> Iterator[str]:
+    """Hour folders that exist and may hold that time, oldest first."""
+    first, last = (hour_folder("", camera, moment)[-13:] for moment in (start, min(end, time.time() + 86_400 * 365)))
+    hours = set()
+    for pool in pools:
+        for day in _names(media / pool / camera):
+            if first[:10] <= day <= last[:10]:
+                for hour in _names(media / pool / camera / day):
+                    if first <= f"{day}/{hour}" <= last:
+                        hours.add((day, hour, pool))
+    for day, hour, pool in sorted(hours):
+        yield f"{pool}/{camera}/{day}/{hour}"
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))  # noqa: PTH208
+    except OSError:
+        return []

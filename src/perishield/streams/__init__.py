@@ -1,0 +1,1 @@
+"""From packets to chunks in segment files: cutting, writing, ring retention, recovery. Nothing is decoded."""

@@ -1,0 +1,106 @@
+"""Where segment files lie and what stands beside them.
+
+    {media}/{recordings|pool}/{camera}/{YYYY-MM-DD}/{HH}/{unix-seconds}.mp4    UTC, of the first frame
+                                                        {unix-seconds}.json   its SegmentRow, once it is closed
+A second file of the same second is called `{unix-seconds}-1.mp4`, and so on.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from pathlib import Path
+
+import msgspec
+
+from perishield.model.errors import StorageError
+from perishield.model.media import SegmentRow
+
+RECORDINGS = "recordings"
+POOL = "pool"
+POOLS = (RECORDINGS, POOL)
+
+_LATEST = 32_503_680_000  # year 3000
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
+
+_row_decoder = msgspec.json.Decoder(SegmentRow)
+_row_encoder = msgspec.json.Encoder()
+
+
+def hour_folder(pool: str, camera: str, wall: float) -> str:
+    """The folder of that moment, relative to the media root."""
+    moment = time.gmtime(min(max(0.0, wall), _LATEST))
+    return f"{pool}/{camera}/{time.strftime('%Y-%m-%d/%H', moment)}"
+
+
+def segment_second(name: str) -> int | None:
+    """The Unix second in a segment file's name, or None where it is no segment's name.
+
+    >>> segment_second("1790000000-1.mp4")
+    1790000000
+    """
+    stem, dot, suffix = name.partition(".")
+    second, _, number = stem.partition("-")
+    if not dot or suffix != "mp4" or not second.isdecimal() or (number and not number.isdecimal()):
+        return None
+    return int(second) if len(second) <= 12 else None
+
+
+def sidecar_path(segment: str) -> str:
+    """`.../1790000000.mp4` -> `.../1790000000.json`."""
+    return f"{segment.removesuffix('.mp4')}.json"
+
+
+def write_sidecar(media: str | Path, row: SegmentRow) -> None:
+    """Put the row beside its segment, in one step. Raises OSError."""
+    path = f"{media}/{sidecar_path(row.path)}"
+    temporary = f"{path}.tmp"
+    try:
+        with open(temporary, "wb") as file:
+            file.write(_row_encoder.encode(row))
+        os.rename(temporary, path)  # noqa: PTH104
+    except OSError:
+        with_no_trace(temporary)
+        raise
+
+
+def with_no_trace(path: str) -> None:
+    """Remove a file that may not be there, on a disk that may refuse."""
+    try:
+        os.unlink(path)  # noqa: PTH108
+    except OSError:
+        return
+
+
+def read_sidecar(media: str | Path, segment: str) -> SegmentRow | None:
+    """The row beside that segment, or None where there is none that can be read."""
+    try:
+        with open(f"{media}/{sidecar_path(segment)}", "rb") as file:
+            row = _row_decoder.decode(file.read())
+    except (OSError, msgspec.DecodeError, ValueError):
+        return None
+    return row if row.path == segment else None
+
+
+def storage_error(camera: str, media: str | Path, error: OSError) -> StorageError:
+    """What to tell people about a file that could not be written: `disk_full` or `not_writable`."""
+    if error.errno in _FULL:
+        return disk_full(camera, media)
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return StorageError(
+        f"camera '{camera}': cannot write below {media}: {reason}; check the folder's owner, rights and mount",
+        code="not_writable",
+        camera=camera,
+        folder=str(media),
+        reason=reason,
+    )
+
+
+def disk_full(camera: str, media: str | Path) -> StorageError:
+    return StorageError(
+        f"camera '{camera}': not recorded, the disk of {media} is full; free space or keep footage for a shorter time",
+        code="disk_full",
+        camera=camera,
+        folder=str(media),
+    )
