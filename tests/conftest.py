@@ -1,12 +1,61 @@
-"""What every test may ask for: the development set, free ports."""
+"""What every test may ask for, and which tests this machine can run.
+
+A test that needs a real program or the development set says so by a mark. Where it is missing, the test is left out
+and named in one closing line; with CI=true it stays in, and fails.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+GST_PROBE = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
+
+
+def _has_gstreamer() -> bool:
+    python = Path("/usr/bin/python3")
+    return python.exists() and subprocess.run([python, "-c", GST_PROBE], capture_output=True).returncode == 0
+
+
+AVAILABLE: dict[str, Callable[[], bool]] = {
+    "gstreamer": _has_gstreamer,
+    "ffmpeg": lambda: shutil.which("ffmpeg") is not None,
+    "chromium": lambda: shutil.which("chromium") is not None,
+}
+left_out: dict[str, set[str]] = {}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if os.environ.get("CI") == "true":
+        return
+    known: dict[str, bool] = {}
+    kept, gone = [], []
+    for item in items:
+        needs = [str(mark.args[0]) for mark in item.iter_markers("real")]
+        missing = [name for name in needs if not known.setdefault(name, AVAILABLE[name]())]
+        if item.get_closest_marker("devset") and not os.environ.get("PERISHIELD_DEVSET"):
+            missing.append("the development set (PERISHIELD_DEVSET)")
+        for name in missing:
+            left_out.setdefault(name, set()).add(item.nodeid)
+        (gone if missing else kept).append(item)
+    items[:] = kept
+    if gone:
+        config.hook.pytest_deselected(items=gone)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if left_out:
+        parts = [
+            f"{name} ({len(tests)}: {', '.join(sorted({test.split('::')[0] for test in tests}))})"
+            for name, tests in sorted(left_out.items())
+        ]
+        terminalreporter.write_line(f"Left out, because this machine lacks: {'; '.join(parts)}", yellow=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,68 @@
+# `make run` and `make test` need Python 3.11 or newer and make, nothing else.
+SHELL := /bin/sh
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv pip
+UV_VERSION := 0.13.9
+WEB := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null)
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run test lint types bench format lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.installed ## Install the product into .venv (builds the console)
+
+setup-dev: $(VENV)/.installed-dev ## The same with everything that tests and checks need
+
+run: setup ## Start the product; with no camera of yours it shows a demo site
+	@$(BIN)/perishield run $(ARGS)
+
+test: setup-dev ## Run the tests (installs the Debian packages they need where it may)
+	@scripts/install-test-packages.sh
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup-dev ## Style and floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+
+types: setup-dev ## mypy, strict
+	$(BIN)/mypy
+
+bench: setup-dev ## Recording beside ffmpeg, and start-up
+	$(BIN)/perishield bench start --json
+	$(BIN)/perishield bench ingest --json $(ARGS)
+
+format: setup-dev ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: setup-dev ## Resolve the dependencies anew
+	$(UV) compile -q --upgrade --no-emit-index-url --generate-hashes --universal --python-version 3.11 \
+		pyproject.toml -o requirements.lock
+	$(UV) compile -q --no-emit-index-url --generate-hashes --universal --python-version 3.11 \
+		-c requirements.lock pyproject.toml --group dev -o requirements-dev.lock
+
+clean: ## Remove what was built
+	rm -rf $(VENV) src/perishield/static web/node_modules .mypy_cache .ruff_cache .pytest_cache
+
+$(VENV)/.uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "perishield needs Python 3.11 or newer; name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) has no venv; on Debian: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.uv pyproject.toml requirements.lock hatch_build.py $(WEB)
+	@echo "Installing (once; builds the console, about a minute)..."
+	@$(UV) install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
+	@$(UV) install -q --python $(BIN)/python --no-deps --reinstall -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
+	@$(UV) install -q --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@touch $@

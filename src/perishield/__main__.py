@@ -1,0 +1,5 @@
+"""`python -m perishield`."""
+
+from perishield.cli import main
+
+main()

@@ -1,0 +1,163 @@
+"""Commands and their options; what they do lies in the modules beside this one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="perishield",
+    help="Perimeter security for camera sites: records, judges crossings, tells the guards, keeps the proof.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+bench = typer.Typer(no_args_is_help=True, help="Measure this machine, beside a peer or a baseline.")
+models = typer.Typer(no_args_is_help=True, help="Detection models: what there is, fetch, verify.")
+app.add_typer(bench, name="bench")
+app.add_typer(models, name="models")
+
+Config = Annotated[Path | None, typer.Option("--config", "-c", help="Settings file (default: ./perishield.toml).")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command()
+def run(
+    config: Config = None,
+    roles: Annotated[str, typer.Option(help="Comma-separated: ingest, vision, server.")] = "",
+    port: Annotated[int | None, typer.Option(help="Port of the console; 0 takes a free one.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "",
+    data: Annotated[Path | None, typer.Option(help="Data folder.")] = None,
+    demo: Annotated[bool | None, typer.Option("--demo/--no-demo", help="Rendered cameras on an empty site.")] = None,
+) -> None:
+    """Run this node. With no camera configured it shows a demo site."""
+    from perishield.cli import serve
+
+    serve.run(serve.Overrides(config=config, roles=roles, port=port, host=host, data=data, demo=demo))
+
+
+@app.command()
+def demo(
+    headless: Annotated[bool, typer.Option(help="No console: watch the alarms, compare them with the truth.")] = False,
+    seconds: Annotated[float, typer.Option(min=10, help="How long a headless run watches.")] = 120,
+    detector: Annotated[str, typer.Option(help="auto, motion, a model's name or an .onnx file.")] = "",
+    data: Annotated[Path | None, typer.Option(help="Data folder (default: a temporary one).")] = None,
+    port: Annotated[int, typer.Option(help="Port of the console; 0 takes a free one.")] = 0,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Run the demo site by itself; headless, it scores the whole pipeline against the scenes' truth."""
+    from perishield.cli import demo as command
+
+    command.run(
+        command.DemoOptions(
+            headless=headless, seconds=seconds, detector=detector, data=data, port=port, config=config, as_json=json
+        )
+    )
+
+
+@app.command()
+def simulate(
+    files: Annotated[list[Path], typer.Argument(help="Video files (H.264 or H.265).")],
+    port: Annotated[int, typer.Option(help="RTSP port; 0 takes a free one.")] = 8554,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    user: Annotated[str, typer.Option(help="Ask clients for this user...")] = "",
+    password: Annotated[str, typer.Option(help="...and this password.", envvar="PERISHIELD_SIMULATE_PASSWORD")] = "",
+) -> None:
+    """Serve clips in a loop as RTSP cameras."""
+    from perishield.cli import simulate as command
+
+    command.run(files, host=host, port=port, username=user, password=password)
+
+
+@app.command(name="eval")
+def evaluate(
+    dataset: Annotated[Path, typer.Argument(help="events.json of a labelled set of clips.")],
+    detector: Annotated[str, typer.Option(help="motion, a model's name or an .onnx file.")] = "auto",
+    fps: Annotated[float | None, typer.Option(min=0.5, help="Analyse at most this many pictures a second.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Score detection, tracking and rules on labelled clips."""
+    from perishield.cli import evaluate as command
+
+    command.run(dataset, detector, fps=fps, config=config, as_json=json)
+
+
+@bench.command("ingest")
+def bench_ingest(
+    cameras: Annotated[int, typer.Option(min=1, max=1000)] = 100,
+    seconds: Annotated[float, typer.Option(min=5)] = 30,
+    peer: Annotated[str, typer.Option(help="ffmpeg, or none.")] = "ffmpeg",
+    json: Json = False,
+) -> None:
+    """CPU and memory of recording N cameras, beside one ffmpeg per camera."""
+    from perishield.cli import bench as command
+
+    command.ingest(cameras, seconds, peer, as_json=json)
+
+
+@bench.command("start")
+def bench_start(rounds: Annotated[int, typer.Option(min=1)] = 15, json: Json = False) -> None:
+    """How long the ingest process takes to serve, beside bare Python's own start."""
+    from perishield.cli import bench as command
+
+    command.start(rounds, as_json=json)
+
+
+@models.command("list")
+def models_list(config: Config = None, json: Json = False) -> None:
+    """The catalogue, and what of it is installed."""
+    from perishield.cli import models as command
+
+    command.show(config, as_json=json)
+
+
+@models.command("pull")
+def models_pull(
+    name: Annotated[str, typer.Argument(help="A name from the catalogue.")] = "yolox-nano",
+    base_url: Annotated[str, typer.Option(help="Fetch from this mirror instead.")] = "",
+    config: Config = None,
+) -> None:
+    """Fetch a model, verify its hash, install it."""
+    from perishield.cli import models as command
+
+    command.pull(name, base_url, config)
+
+
+@models.command("verify")
+def models_verify(config: Config = None, json: Json = False) -> None:
+    """Check installed models against the catalogue's hashes."""
+    from perishield.cli import models as command
+
+    command.verify(config, as_json=json)
+
+
+@app.command()
+def doctor(
+    url: Annotated[str, typer.Argument(help="A camera's address to try; left out: look at this machine.")] = "",
+    seconds: Annotated[float, typer.Option(min=2, help="How long to wait for a camera's picture.")] = 15,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Say what is wrong, with this machine or with a camera."""
+    from perishield.cli import doctor as command
+
+    command.run(url, seconds, config, as_json=json)
+
+
+@app.command(name="config")
+def show_config() -> None:
+    """Print the annotated default settings."""
+    typer.echo(Path(__file__).parent.with_name("perishield.toml").read_text(), nl=False)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from perishield import __version__
+
+    typer.echo(__version__)

@@ -1,0 +1,27 @@
+"""`perishield bench`: figures beside a peer's, measured in the same minute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from perishield.cli.output import print_figures, print_json, progress
+
+
+def ingest(cameras: int, seconds: float, peer: str, *, as_json: bool) -> None:
+    from perishield.evaluation import bench_ingest
+
+    with progress(f"{cameras} cameras") as advance:
+        _print(bench_ingest.run(cameras, seconds, peer, progress=advance), as_json)
+
+
+def start(rounds: int, *, as_json: bool) -> None:
+    from perishield.evaluation import bench_start
+
+    _print(bench_start.run(rounds), as_json)
+
+
+def _print(figures: Mapping[str, object], as_json: bool) -> None:
+    if as_json:
+        print_json(figures)
+    else:
+        print_figures(figures)
