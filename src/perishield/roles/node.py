@@ -8,27 +8,16 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from perishield.bus import LocalBus
 from perishield.bus.topics import ProcessState
+from perishield.evaluation.demo_site import DemoSite
 from perishield.model.errors import PortTakenError, StorageError
 from perishield.roles.process import stop_on_signal
 from perishield.roles.supervisor import ProcessSpec, Supervisor
 from perishield.settings import Settings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DemoSite:
-    """The cameras that a new node shows: clips to serve, and what the server puts into an empty database."""
-
-    clips: Mapping[str, Path]
-    port: int
-    cameras: Sequence[Mapping[str, Any]]
-    rules: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,9 +150,9 @@ def claim_port(host: str, port: int, key: str) -> None:
         ) from error
 
 
-async def run(plan: NodePlan, on_serving: Callable[[], None] | None = None) -> int:
-    """Run the node until it is told to stop (SIGINT, SIGTERM). Returns its exit code."""
-    stop = stop_on_signal()
+async def run(plan: NodePlan, on_serving: Callable[[], None] | None = None, stop: asyncio.Event | None = None) -> int:
+    """Run the node until `stop` is set (by default on SIGINT and SIGTERM). Returns its exit code."""
+    stop = stop or stop_on_signal()
     bus = await LocalBus.open(plan.settings.run_dir.absolute(), "node")
     supervisor = Supervisor(specs(plan), bus, plan.on_state)
 

@@ -1,0 +1,140 @@
+"""`perishield doctor`: what is wrong with this machine, or with a camera's address."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from perishield.cli.output import print_json, print_table
+from perishield.model.errors import PeriShieldError
+from perishield.roles import node
+from perishield.settings import Settings, load
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`state`: ok, note (works, could be better) or bad."""
+
+    what: str
+    state: str
+    says: str
+
+
+def run(url: str, seconds: float, config: Path | None, *, as_json: bool) -> None:
+    """Print the findings; exit code 1 when one is bad."""
+    findings = asyncio.run(camera(url, seconds)) if url else machine(config)
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        print_table(("what", "state", "says"), [(item.what, item.state, item.says) for item in findings])
+    sys.exit(1 if any(finding.state == "bad" for finding in findings) else 0)
+
+
+def machine(config: Path | None) -> list[Finding]:
+    """Look at settings, data folder, disk, ports, models and the console."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    findings = [Finding("python", "ok", version)]
+    try:
+        settings = load(config)
+    except PeriShieldError as error:
+        return [*findings, Finding("settings", "bad", str(error))]
+    findings.append(Finding("settings", "ok", f"data folder {settings.data.dir}"))
+    findings += [_data(settings), _disk(settings), _port(settings), _models(settings), _console()]
+    cores = os.cpu_count() or 1
+    findings.append(Finding("processor", "ok" if cores > 1 else "note", f"{cores} cores"))
+    return findings
+
+
+def _data(settings: Settings) -> Finding:
+    try:
+        node.prepare(settings)
+    except PeriShieldError as error:
+        return Finding("data folder", "bad", str(error))
+    return Finding("data folder", "ok", "writable")
+
+
+def _disk(settings: Settings) -> Finding:
+    place = settings.data.dir if settings.data.dir.exists() else Path()
+    free = shutil.disk_usage(place).free // (1024 * 1024)
+    least = settings.ingest.min_free_mib
+    if free < least:
+        return Finding("disk", "bad", f"{free} MiB free, below min_free_mib = {least}: nothing would be recorded")
+    return Finding("disk", "ok" if free > 4 * least else "note", f"{free} MiB free")
+
+
+def _port(settings: Settings) -> Finding:
+    try:
+        node.claim_port(settings.server.host, settings.server.port, "[server] port")
+    except PeriShieldError as error:
+        return Finding("port", "note", f"{error} (a running node of yours is fine)")
+    return Finding("port", "ok", f"{settings.server.host}:{settings.server.port} is free")
+
+
+def _models(settings: Settings) -> Finding:
+    from perishield.vision.model_store import list_models
+
+    installed = [model.name for model in list_models(settings.models_dir) if model.installed]
+    if installed:
+        return Finding("models", "ok", ", ".join(installed))
+    return Finding("models", "note", "none installed, so movement is not classified: `perishield models pull`")
+
+
+def _console() -> Finding:
+    built = (Path(__file__).parents[1] / "static" / "index.html").exists()
+    return Finding("console", "ok" if built else "bad", "built" if built else "not built: `make setup` builds it")
+
+
+class _Eyes:
+    """A sink that remembers when the first key frame came."""
+
+    def __init__(self) -> None:
+        self.picture = asyncio.Event()
+        self.form = ""
+
+    def format(self, video: object) -> None:
+        self.form = f"{getattr(video, 'mime', '')} {getattr(video, 'width', 0)}x{getattr(video, 'height', 0)}"
+
+    def packet(self, packet: object) -> None:
+        if getattr(packet, "key", False):
+            self.picture.set()
+
+    def discontinuity(self, reason: str) -> None:
+        self.form = f"{self.form} ({reason})"
+
+
+async def camera(url: str, seconds: float) -> list[Finding]:
+    """Try a camera's address until its first key frame, its first error, or the end of `seconds`."""
+    from perishield.model.errors import mask_url
+    from perishield.model.media import StreamCondition, StreamState
+    from perishield.model.site import Camera
+    from perishield.sources.open import open_source
+
+    eyes, failed = _Eyes(), asyncio.Event()
+    states: list[StreamState] = []
+
+    def told(state: StreamState) -> None:
+        states.append(state)
+        if state.condition is StreamCondition.FAILED or state.code:
+            failed.set()
+
+    began = time.monotonic()
+    try:
+        source = open_source(Camera(id="doctor", name="doctor", url=url), eyes, told)
+    except PeriShieldError as error:
+        return [Finding(mask_url(url), "bad", str(error))]
+    running = asyncio.create_task(source.run())
+    waits = {asyncio.create_task(eyes.picture.wait()), asyncio.create_task(failed.wait()), running}
+    await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for task in waits:
+        task.cancel()
+    await asyncio.gather(*waits, return_exceptions=True)
+    took = time.monotonic() - began
+    if eyes.picture.is_set():
+        return [Finding(mask_url(url), "ok", f"{eyes.form}, first key frame after {took:.1f} s")]
+    message = next((state.message for state in reversed(states) if state.message), "")
+    return [Finding(mask_url(url), "bad", message or f"no key frame within {took:.0f} s")]
