@@ -1,0 +1,114 @@
+"""H.265 in RTP (RFC 7798).
+
+    0-47   single NAL unit packet   section 4.4.1
+    48     aggregation packet       section 4.4.2
+    49     fragmentation unit       section 4.4.3
+    50     PACI: passed over and counted
+
+DONL and DOND fields stand in the payloads only where the SDP says `sprop-max-don-diff` above 0.
+"""
+
+from __future__ import annotations
+
+from perishield.sources.bitstream import START_CODE
+from perishield.sources.parameter_sets import ParameterSets
+from perishield.sources.rtsp.depacketizer import Depacketizer
+
+_AGGREGATION, _FRAGMENT = 48, 49
+_VPS, _PPS, _DELIMITER, _FILLER = 32, 34, 35, 38
+_FIRST_KEY, _LAST_KEY = 16, 21
+_LAST_SLICE = 31
+
+
+class H265Depacketizer(Depacketizer):
+    """`ordered`: payloads carry decoding order numbers."""
+
+    __slots__ = ("_ordered",)
+
+    def __init__(self, sets: ParameterSets, *, ordered: bool = False) -> None:
+        super().__init__(sets)
+        self._ordered = 2 if ordered else 0
+
+    def payload(self, data: bytes, start: int, end: int) -> None:
+        if end - start < 3:
+            return
+        kind = (data[start] >> 1) & 63
+        if kind == _FRAGMENT:
+            header = data[start + 2]
+            body = start + 3
+            if header & 0x80:
+                self._begin_fragment(header & 63, bytes((data[start] & 0x81 | (header & 63) << 1, data[start + 1])))
+                body += self._ordered
+            elif self._fragment < 0:
+                return
+            if body < end:
+                self.unit.append(data[body:end])
+                self._fragment_size += end - body
+            if header & 0x40:
+                self._end_fragment()
+            return
+        if self._fragment >= 0:
+            self._drop_fragment()
+        if kind == _AGGREGATION:
+            self._aggregate(data, start + 2, end)
+        elif self._ordered:
+            self.nal(data[start : start + 2] + data[start + 4 : end])
+        else:
+            self.nal(data[start:end])
+
+    def begins_unit(self, data: bytes, start: int, end: int) -> bool:
+        if end - start < 4:
+            return False
+        kind = (data[start] >> 1) & 63
+        skip = self._ordered
+        if kind == _FRAGMENT:
+            body = start + 3 + skip
+            return data[start + 2] & 0x80 != 0 and body < end and self._opens(data[start + 2] & 63, data[body])
+        if kind == _AGGREGATION:
+            body = start + 4 + skip
+            return body + 2 < end and self._opens((data[body] >> 1) & 63, data[body + 2])
+        return start + 2 + skip < end and self._opens(kind, data[start + 2 + skip])
+
+    @staticmethod
+    def _opens(kind: int, following: int) -> bool:
+        """Of slices, the one with first_slice_segment_in_pic_flag (clause 7.3.6.1)."""
+        return kind in (_VPS, 33, _DELIMITER) or (kind <= _LAST_SLICE and following & 0x80 != 0)
+
+    def nal(self, nal: bytes) -> None:
+        if len(nal) < 3:
+            return
+        kind = (nal[0] >> 1) & 63
+        if _VPS <= kind <= _PPS:
+            self._offer_set(nal)
+        elif kind in (_DELIMITER, _FILLER):
+            return
+        elif nal[:3] in (b"\0\0\1", b"\0\0\0") and START_CODE in nal:
+            self._split(nal)
+        elif kind > 47:
+            self.skipped += 1
+        elif (kind >= _FIRST_KEY or self._hidden_start_codes) and START_CODE in nal:
+            self._split(nal)
+        else:
+            if kind <= _LAST_SLICE:
+                self.video = True
+                self.key = self.key or _FIRST_KEY <= kind <= _LAST_KEY
+            self._append(nal)
+
+    def _end_fragment(self) -> None:
+        kind = self._fragment_kind
+        if kind < _FIRST_KEY and not self._hidden_start_codes:
+            self.video = True
+            self._keep_fragment()
+        else:
+            self.nal(self._take_fragment())
+
+    def _aggregate(self, data: bytes, position: int, end: int) -> None:
+        position += self._ordered
+        while position + 2 < end:
+            begin = position + 2
+            position = begin + (data[position] << 8 | data[position + 1])
+            if position == begin or position > end:
+                self.skipped += position > end
+                return
+            self.nal(data[begin:position])
+            position += 1 if self._ordered else 0

@@ -1,0 +1,165 @@
+"""RTP packets of one video track (RFC 3550 section 5.1): losses, access unit boundaries, tolerance of odd firmware.
+
+An access unit ends where the timestamp changes, or at a marker once it holds a slice: some cameras set the marker on
+parameter sets, some never set it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from perishield.sources.rtsp.depacketizer import Depacketizer
+
+_STRANGERS = 16
+"""Packets in a row of another source or payload type after which that is taken for the stream itself."""
+
+OnUnit = Callable[[list[bytes], int, bool, bool, int], None]
+"""(slices, size, key, recovery point, RTP timestamp)"""
+
+
+class RtpTrack:
+    """Feeds a depacketizer and hands out access units; `on_loss` is told how many packets are missing.
+
+    After a loss, the damaged access unit is dropped; waiting for a key frame is the receiver's business.
+    """
+
+    __slots__ = (
+        "_damaged",
+        "_depacketizer",
+        "_expected",
+        "_on_loss",
+        "_on_unit",
+        "_payload",
+        "_payload_type",
+        "_stamp",
+        "_strangers",
+        "_strangers_since",
+        "malformed",
+        "packets",
+    )
+
+    def __init__(
+        self, payload_type: int, depacketizer: Depacketizer, on_unit: OnUnit, on_loss: Callable[[int], None]
+    ) -> None:
+        self.malformed = 0
+        self.packets = 0
+        self._payload_type = payload_type
+        self._depacketizer = depacketizer
+        self._payload = depacketizer.payload
+        self._on_unit = on_unit
+        self._on_loss = on_loss
+        self._stamp = b""
+        self._expected = -1
+        self._damaged = False
+        self._strangers = 0
+        self._strangers_since = -1
+
+    @property
+    def source(self) -> bytes:
+        """The sender's SSRC, four bytes, or empty before the first packet."""
+        return self._stamp[4:]
+
+    @property
+    def highest(self) -> int:
+        """The last sequence number, or 0."""
+        return (self._expected - 1) & 0xFFFF if self._expected >= 0 else 0
+
+    def packet(self, data: bytes, start: int, end: int) -> None:
+        """Take in the RTP packet data[start:end]. Never raises."""
+        if end - start < 12 or data[start] & 0xC0 != 0x80:
+            self.malformed += 1
+            return
+        second = data[start + 1]
+        stamp = data[start + 4 : start + 12]
+        previous = self._stamp
+        if (second & 0x7F != self._payload_type or stamp[4:] != previous[4:]) and not self._admit(second & 0x7F, stamp):
+            return
+        payload = start + 12
+        if data[start] != 0x80:
+            payload, end = _payload_bounds(data, start, end)
+        number = data[start + 2] << 8 | data[start + 3]
+        gap = number != self._expected
+        if gap and not self._take_gap(number, data, payload, end):
+            return
+        self._expected = (number + 1) & 0xFFFF
+        if stamp != previous:
+            if not gap:
+                if self._depacketizer.video:
+                    self._finish()
+                self._damaged = False
+            self._stamp = stamp
+        self.packets += 1
+        self._payload(data, payload, end)
+        if second & 0x80 and self._depacketizer.video:
+            self._finish()
+
+    def bound(self) -> None:
+        """Throw away an access unit that grows without end."""
+        if self._depacketizer.oversized:
+            self._depacketizer.reset()
+            self._damaged = True
+            self._on_loss(0)
+
+    def lose(self) -> None:
+        """Bytes went missing below RTP."""
+        self._depacketizer.reset()
+        self._damaged = True
+        self._on_loss(0)
+
+    def _take_gap(self, number: int, data: bytes, payload: int, end: int) -> bool:
+        """False for the repetition of the last packet; else what is unfinished is lost."""
+        missing = (number - self._expected) & 0xFFFF
+        if self._expected >= 0:
+            if missing == 0xFFFF:
+                return False
+            self._depacketizer.reset()
+            self._on_loss(missing if missing < 0x8000 else 1)
+        self._damaged = not self._depacketizer.begins_unit(data, payload, end)
+        return True
+
+    def _admit(self, payload_type: int, stamp: bytes) -> bool:
+        """Whether to take a packet of another payload type or SSRC than the stream's so far.
+
+        Stale sessions of some servers leak into new ones, and a few cameras send what their SDP does not tell; but
+        a stream may also change its SSRC, or have a wrong payload type in its SDP.
+        """
+        same_type = payload_type == self._payload_type
+        if same_type and not self._stamp:
+            return True
+        if self._strangers_since != self.packets:
+            self._strangers_since = self.packets
+            self._strangers = 0
+        self._strangers += 1
+        if self._strangers < _STRANGERS:
+            return False
+        self._strangers = 0
+        self._payload_type = payload_type
+        if self._stamp:
+            self._depacketizer.reset()
+            self._stamp = b""
+            self._expected = -1
+            self._on_loss(0)
+        return True
+
+    def _finish(self) -> None:
+        depacketizer = self._depacketizer
+        if self._damaged:
+            self._damaged = False
+            depacketizer.reset()
+            return
+        key, recovery = depacketizer.key, depacketizer.recovery
+        unit, size = depacketizer.take()
+        self._on_unit(unit, size, key, recovery, int.from_bytes(self._stamp[:4], "big"))
+
+
+def _payload_bounds(data: bytes, start: int, end: int) -> tuple[int, int]:
+    """Where the payload lies behind CSRC list and extension, and before the padding; (end, end) where there is none."""
+    first = data[start]
+    payload = start + 12 + 4 * (first & 15)
+    if first & 0x10:
+        if payload + 4 > end:
+            return end, end
+        payload += 4 + 4 * (data[payload + 2] << 8 | data[payload + 3])
+    if first & 0x20:
+        end -= data[end - 1]
+    return (payload, end) if payload <= end else (end, end)
