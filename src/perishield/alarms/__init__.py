@@ -1,0 +1,1 @@
+"""From a rule's finding to a stored alarm with its evidence."""

@@ -1,0 +1,1 @@
+"""HTTP and WebSocket: routers by resource, security in one place, no business logic."""
