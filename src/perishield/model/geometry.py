@@ -6,6 +6,7 @@ the streams of one camera differ in size; what is judged is in pixels of the ana
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 Point = tuple[float, float]
@@ -27,8 +28,12 @@ def side(point: Point, start: Point, end: Point) -> float:
 def crossing(a: Point, b: Point, start: Point, end: Point) -> float | None:
     """Fraction (0..1) of the way from `a` to `b` at which it meets the segment start->end, or None.
 
-    Touching counts only when the far side is reached: a path that ends on the line has not crossed it, and one that
-    begins on it has. So a path cut anywhere crosses exactly as often as the whole.
+    The line itself belongs to its left side: a path from the right that ends on it has crossed, one that goes on from
+    there to the left crosses no second time, and one that comes from the left and turns back on it never crosses. So
+    a path cut anywhere, even on the line, crosses exactly as often as the whole. Both ends belong to the segment.
+
+    >>> crossing((5, -1), (5, 3), (0, 0), (10, 0))
+    0.25
     """
     side_a, side_b = side(a, start, end), side(b, start, end)
     if (side_a > 0) == (side_b > 0):
@@ -44,7 +49,7 @@ def crossing(a: Point, b: Point, start: Point, end: Point) -> float | None:
 
 
 def inside(point: Point, polygon: Sequence[Point]) -> bool:
-    """Even-odd rule; a point on the boundary belongs to the polygon above and left of it, never to two neighbours."""
+    """Even-odd rule; a point on the boundary belongs to the polygon below or right of it, never to two neighbours."""
     x, y = point
     within = False
     previous = polygon[-1]
@@ -55,6 +60,27 @@ def inside(point: Point, polygon: Sequence[Point]) -> bool:
                 within = not within
         previous = current
     return within
+
+
+def distance(point: Point, start: Point, end: Point) -> float:
+    """From the nearest point of the segment start->end.
+
+    >>> distance((13, 4), (0, 0), (10, 0))
+    5.0
+    """
+    along_x, along_y = end[0] - start[0], end[1] - start[1]
+    reach = along_x * along_x + along_y * along_y
+    position = ((point[0] - start[0]) * along_x + (point[1] - start[1]) * along_y) / reach if reach else 0.0
+    position = min(max(position, 0.0), 1.0)
+    return math.hypot(point[0] - start[0] - position * along_x, point[1] - start[1] - position * along_y)
+
+
+def prolonged(start: Point, end: Point, by: float) -> Point:
+    """`end` moved `by` farther away from `start`."""
+    length = math.dist(start, end)
+    if length == 0:
+        return end
+    return end[0] + (end[0] - start[0]) / length * by, end[1] + (end[1] - start[1]) / length * by
 
 
 def area(polygon: Sequence[Point]) -> float:

@@ -1,0 +1,1 @@
+"""Judging tracks by what users draw. The exact semantics are written down in docs/rules.md."""
