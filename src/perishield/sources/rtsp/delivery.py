@@ -7,7 +7,7 @@ import time
 from perishield.model.media import TIMESCALE, Packet, PacketSink
 from perishield.sources.decode_times import DecodeTimes
 from perishield.sources.parameter_sets import ParameterSets
-from perishield.sources.rtsp.clock import RtpClock, WallClock
+from perishield.sources.rtsp.clock import RtpClock, WallClock, signed_difference
 from perishield.sources.status import SourceStatus
 
 _OPEN_GOP_AFTER_S = 10.0
@@ -18,13 +18,15 @@ class Delivery:
     """One camera's way into its sink, across connections.
 
     Stream time 0 is the first packet of the epoch; a new connection begins where the monotonic clock says, and after
-    the last packet in any case.
+    the last packet in any case. Pictures shown before the key frame that all begins with (leading pictures, H.265
+    clause 3.70) refer to what was never received and are left out.
     """
 
     __slots__ = (
         "_clock",
         "_dropped",
         "_epoch_start",
+        "_first",
         "_formatted",
         "_open_gop",
         "_reason",
@@ -56,6 +58,7 @@ class Delivery:
         self._open_gop = False
         self._reason = ""
         self._dropped = 0
+        self._first: int | None = None
 
     @property
     def jumps(self) -> int:
@@ -100,6 +103,11 @@ class Delivery:
         clock = self._clock
         if sets is None or clock is None:
             return
+        if self._first is not None:
+            if signed_difference(timestamp, self._first) < 0:
+                return
+            if timestamp != self._first:
+                self._first = None
         if key and (sets.changed or sets is not self._formatted):
             self._format(sets)
         dts, pts = self._times.times(clock.ticks(timestamp, self.monotonic))
@@ -121,6 +129,7 @@ class Delivery:
             self._dropped += 1
             return False
         self._waiting = False
+        self._first = timestamp
         if self._clock is None:
             if sets.sequence is not None:
                 self._times.configure(sets.sequence.reorder, sets.sequence.frame_ticks)
