@@ -22,6 +22,7 @@ _TURN_PER_S = 1.5
 _REACH_LIMIT = 1.5
 _OTHER_CLASS = 0.5
 _VOTE_MEMORY = 0.95
+_YOUNG = 2
 _TENTATIVE_S = 0.25
 _BACKWARDS_S = 1.0
 
@@ -39,9 +40,9 @@ class ByteTracker:
         self,
         fps: float = 6.0,
         *,
-        high: float = 0.4,
+        high: float = 0.35,
         low: float = 0.1,
-        new: float = 0.45,
+        new: float = 0.35,
         lost_s: float = 2.0,
         coast_s: float = 0.5,
         match_sure: float = 0.2,
@@ -147,7 +148,7 @@ class ByteTracker:
             matched[unsure[columns]] = recent[rows]
             free = np.setdiff1d(free, recent[rows], assume_unique=True)
 
-        recent = free[self._misses[free] == 1]
+        recent = free[(self._misses[free] == 1) | (self._hits[free] <= _YOUNG)]
         if len(recent) and len(sure):
             reach = _REACH_SIGMAS * self._bank.uncertainty()[recent] + _TURN_PER_S * self._unseen_s[recent]
             reach = np.minimum(reach, _REACH_LIMIT)
