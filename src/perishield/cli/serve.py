@@ -16,7 +16,7 @@ from perishield import log
 from perishield.bus.site_file import read_site
 from perishield.cli.output import notes, progress_many
 from perishield.evaluation import demo_site
-from perishield.evaluation.demo_site import CAMERA_PREFIX, DemoSite
+from perishield.evaluation.demo_site import DemoSite
 from perishield.model.errors import ConfigError, PeriShieldError
 from perishield.roles import node
 from perishield.settings import ROLES, Settings, load
@@ -95,7 +95,10 @@ def wants_demo(settings: Settings) -> bool:
     if not settings.demo.enabled or set(settings.node.roles) != set(ROLES):
         return False
     site = read_site(settings.data.dir / "site.json")
-    return site is None or not site.cameras or any(camera.id.startswith(CAMERA_PREFIX) for camera in site.cameras)
+    if site is None or not site.cameras:
+        return True
+    ours = set(demo_site.camera_ids())
+    return any(camera.id in ours and camera.url.startswith("rtsp://127.0.0.1:") for camera in site.cameras)
 
 
 def demo_of(settings: Settings) -> DemoSite | None:
@@ -104,7 +107,7 @@ def demo_of(settings: Settings) -> DemoSite | None:
         return None
     node.claim_port("127.0.0.1", settings.demo.rtsp_port, "[demo] rtsp_port")
     folder = demo_site.clip_folder(settings.data.dir)
-    names = demo_site.scene_names()
+    names = demo_site.camera_ids()
     if not demo_site.rendered(folder):
         notes.print("Rendering the demo site (once, about a minute)...")
     with progress_many(names) as bars:
