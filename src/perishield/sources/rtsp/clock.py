@@ -7,6 +7,7 @@ plausible and the host's monotonic clock where they are not; wall-clock time is 
 from __future__ import annotations
 
 from perishield.model.media import TIMESCALE
+from perishield.sources.arrival_clock import ArrivalClock
 
 _FARTHEST_FORWARD = 10 * TIMESCALE
 _FARTHEST_BACK = TIMESCALE
@@ -72,18 +73,17 @@ class WallClock:
     """Unix seconds of frames. `trusted` says that they are the camera's own, from its sender reports.
 
     A camera is trusted once three reports in a row lie within 2 s of the host and agree with each other within
-    0.1 s; the first that does not ends it. Until then a frame's time is its stream time laid over the earliest
-    arrivals, so that network jitter and batched reading do not show in it.
+    0.1 s; the first that does not ends it. Until then arrival tells.
     """
 
-    __slots__ = ("_agreeing", "_offset", "_report", "rate", "trusted")
+    __slots__ = ("_agreeing", "_arrivals", "_report", "rate", "trusted")
 
     def __init__(self, rate: int = TIMESCALE) -> None:
         self.trusted = False
         self.rate = rate
         self._agreeing = 0
         self._report: tuple[float, int] | None = None
-        self._offset: float | None = None
+        self._arrivals = ArrivalClock()
 
     def report(self, wall: float, timestamp: int, host: float) -> None:
         """A sender report: `wall` at RTP `timestamp`, read when the host's clock showed `host`."""
@@ -97,14 +97,7 @@ class WallClock:
 
     def wall(self, timestamp: int, ticks: int, arrival: float) -> float:
         """Of the frame with RTP `timestamp` at stream time `ticks` that arrived at Unix time `arrival`."""
-        seconds = ticks / TIMESCALE
-        seen = arrival - seconds
-        offset = self._offset
-        if offset is None or seen < offset:
-            offset = seen
-        else:
-            offset += (seen - offset) / 256
-        self._offset = offset
+        estimate = self._arrivals.wall(ticks, arrival)
         if self.trusted and self._report is not None:
             return self._report[0] + signed_difference(timestamp, self._report[1]) / self.rate
-        return offset + seconds
+        return estimate

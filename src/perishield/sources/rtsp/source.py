@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
-import time
 from dataclasses import replace
 
 from perishield.log import Log
@@ -16,6 +14,7 @@ from perishield.sources.rtsp.delivery import Delivery
 from perishield.sources.rtsp.session import Patience, Redirected, Session
 from perishield.sources.rtsp.url import Endpoint, parse_url
 from perishield.sources.status import OnState, SourceStatus
+from perishield.sources.supervision import keep_connected
 
 log = Log("rtsp")
 
@@ -61,32 +60,10 @@ class RtspSource:
 
     async def run(self) -> None:
         """Never returns; every failure becomes a state, then a pause, then another try."""
-        self._status.connecting()
-        ticker = asyncio.create_task(self._tick())
-        try:
-            while True:
-                began = time.monotonic()
-                error = await self._connect()
-                lived = time.monotonic() - began if self._status.live else 0.0
-                self._status.failed(error)
-                pause = self._back_off.pause(error, lived)
-                log.warning(
-                    "camera.failed",
-                    camera=self._camera.id,
-                    code=error.code,
-                    message=error.message,
-                    retry_in_s=round(pause, 1),
-                )
-                await asyncio.sleep(pause)
-                self._status.reconnects += 1
-        finally:
-            ticker.cancel()
+        await keep_connected(self._connect, self._status, self._back_off, log, self._clock)
 
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(1.0)
-            self._status.clock = "camera" if self._delivery.wall_clock.trusted else "arrival"
-            self._status.tick()
+    def _clock(self) -> str:
+        return "camera" if self._delivery.wall_clock.trusted else "arrival"
 
     async def _connect(self) -> PeriShieldError:
         """One connection, from its beginning to the error that ended it."""

@@ -1,0 +1,27 @@
+"""Wall-clock time of frames whose sender tells none."""
+
+from __future__ import annotations
+
+from perishield.model.media import TIMESCALE
+
+_DRIFT = 1 / 256
+
+
+class ArrivalClock:
+    """A frame's time is its stream time laid over the earliest arrivals, so that network jitter and batched reading do
+    not show in it; slow drift between the sender's clock and ours is followed.
+    """
+
+    __slots__ = ("_offset",)
+
+    def __init__(self) -> None:
+        self._offset: float | None = None
+
+    def wall(self, ticks: int, arrival: float) -> float:
+        """Unix seconds of the frame at stream time `ticks` that arrived at `arrival`."""
+        seconds = ticks / TIMESCALE
+        seen = arrival - seconds
+        offset = self._offset
+        offset = seen if offset is None or seen < offset else offset + (seen - offset) * _DRIFT
+        self._offset = offset
+        return offset + seconds
