@@ -108,7 +108,7 @@ def init_segment(video: VideoFormat, origin: Origin | None = None) -> bytes:
 
 
 def _origin_box(origin: Origin) -> bytes:
-    micros = max(0, int(origin.wall * 1e6))
+    micros = min(max(0, int(origin.wall * 1e6)), (1 << 63) - 1)
     return _box(b"uuid", ORIGIN_UUID, _ORIGIN.pack(1, origin.epoch, origin.stream_time, micros))
 
 

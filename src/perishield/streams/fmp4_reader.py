@@ -21,7 +21,7 @@ _CHUNK_PREFIX = 68
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A whole moof+mdat pair. `decode_time` and `durations` in ticks; `data_offset` is where its access units begin."""
+    """A whole moof+mdat pair at `offset`; its access units begin `data_offset` bytes later. Times in ticks."""
 
     offset: int
     length: int

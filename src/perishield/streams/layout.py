@@ -30,8 +30,12 @@ _row_encoder = msgspec.json.Encoder()
 
 def hour_folder(pool: str, camera: str, wall: float) -> str:
     """The folder of that moment, relative to the media root."""
-    moment = time.gmtime(min(max(0.0, wall), _LATEST))
-    return f"{pool}/{camera}/{time.strftime('%Y-%m-%d/%H', moment)}"
+    return f"{pool}/{camera}/{time.strftime('%Y-%m-%d/%H', time.gmtime(whole_second(wall)))}"
+
+
+def whole_second(wall: float) -> int:
+    """The Unix second that names a file, kept within what folders can be named after."""
+    return int(min(max(0.0, wall), _LATEST))
 
 
 def segment_second(name: str) -> int | None:

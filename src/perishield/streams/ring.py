@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 from perishield.log import Log
 from perishield.streams.layout import POOL, RECORDINGS, segment_second, sidecar_path, with_no_trace
@@ -134,9 +133,3 @@ def _names(folder: str) -> list[str]:
         return sorted(os.listdir(folder))  # noqa: PTH208
     except OSError:
         return []
-
-
-def media_ring(root: MediaRoot, pool_minutes: float, recordings_days: float, min_free_bytes: int) -> Ring:
-    """The ring of a node's settings."""
-    Path(root.path).mkdir(mode=0o750, parents=True, exist_ok=True)
-    return Ring(root, pool_s=pool_minutes * 60, recordings_s=recordings_days * 86_400, min_free_bytes=min_free_bytes)

@@ -16,7 +16,7 @@ from perishield.log import Log
 from perishield.model.errors import StorageError
 from perishield.model.media import TIMESCALE, Packet, SegmentRow, VideoFormat
 from perishield.streams.fmp4 import Origin, init_segment
-from perishield.streams.layout import disk_full, hour_folder, storage_error, write_sidecar
+from perishield.streams.layout import disk_full, hour_folder, storage_error, whole_second, write_sidecar
 
 log = Log("streams")
 
@@ -174,7 +174,7 @@ class SegmentWriter:
         if self.fault is not None and time.monotonic() < self._retry_at:
             return None
         init = init_segment(video, Origin(epoch, first.dts, first.wall))
-        fd, path = self._create(hour_folder(self.pool, self.camera, first.wall), max(0, int(first.wall)))
+        fd, path = self._create(hour_folder(self.pool, self.camera, first.wall), whole_second(first.wall))
         file = _File(fd, path, self.pool, len(init), first)
         self._file, self._video, self._epoch = file, video, epoch
         if os.write(fd, init) < len(init):
