@@ -45,7 +45,8 @@ async def test_segments_are_found_by_the_time_that_they_touch(database: Database
         assert await list_segments(session, "gate", None, None, 100) == (rows, 5)
         assert await list_segments(session, "gate", 1010.0, 1030.0, 100) == (rows[1:3], 2)
         assert await list_segments(session, "gate", 1005.0, 1005.1, 100) == (rows[:1], 1)
-        assert await list_segments(session, "gate", None, None, 2) == (rows[:2], 5)
+        assert await list_segments(session, "gate", None, None, 2) == (rows[3:], 5)
+        assert await list_segments(session, "gate", 0.0, None, 2) == (rows[:2], 5)
         assert await newest_segment(session, "gate") == rows[-1]
         assert await newest_segment(session, "nowhere") is None
 

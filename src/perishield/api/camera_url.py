@@ -46,9 +46,7 @@ def clean_url(url: str, username: str, password: str | None) -> tuple[str, str, 
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise _wrong(
-            f"this is no address: {_without_input(error)}; an example is {_EXAMPLE}"
-        ) from None
+        raise _wrong(f"this is no address: {_without_input(error)}; an example is {_EXAMPLE}") from None
     scheme = parts.scheme.lower()
     if scheme not in SCHEMES:
         known = ", ".join(f"{name}://" for name in SCHEMES)

@@ -40,7 +40,7 @@ async def segment_paths(session: AsyncSession) -> set[str]:
 async def list_segments(
     session: AsyncSession, camera: str, start: float | None, end: float | None, limit: int
 ) -> tuple[list[SegmentRow], int]:
-    """Segments that touch [start, end), oldest first, and how many there are."""
+    """Segments that touch [start, end), oldest first, and how many there are. Without `start`, the newest `limit`."""
     within: list[ColumnElement[bool]] = [SegmentTable.camera == camera]
     if start is not None:
         within.append(SegmentTable.start + SegmentTable.duration > start)
@@ -49,8 +49,10 @@ async def list_segments(
     if end is not None:
         within.append(SegmentTable.start < end)
     total = await session.scalar(select(func.count()).select_from(SegmentTable).where(*within)) or 0
-    query = select(SegmentTable).where(*within).order_by(SegmentTable.start).limit(limit)
-    return [_segment(row) for row in await session.scalars(query)], total
+    order = SegmentTable.start if start is not None else SegmentTable.start.desc()
+    query = select(SegmentTable).where(*within).order_by(order).limit(limit)
+    rows = [_segment(row) for row in await session.scalars(query)]
+    return (rows if start is not None else rows[::-1]), total
 
 
 async def newest_segment(session: AsyncSession, camera: str) -> SegmentRow | None:

@@ -1,0 +1,76 @@
+"""From the bus to whoever in this process wants to know."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from perishield.alarms.intake import Announcement
+from perishield.api.outputs import alarm_out, tracks_out
+from perishield.api.services import Services
+from perishield.bus import topics
+from perishield.bus.topics import DetectorState, ProcessState, SegmentRemoved, Topic
+from perishield.model.media import ChunkRef, SegmentRow, StreamState
+from perishield.model.vision import TrackFrame
+
+T = TypeVar("T")
+
+
+class Feeds:
+    """Listens to the bus until cancelled."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def jobs(self) -> list[Coroutine[Any, Any, None]]:
+        """One coroutine per topic, and the clock that notices silence."""
+        return [
+            self._listen(topics.CHUNKS, self._chunk, 4096),
+            self._listen(topics.STATES, self._state, 1024),
+            self._listen(topics.TRACKS, self._tracks, 1024),
+            self._listen(topics.SEGMENTS, self._segment, 4096),
+            self._listen(topics.REMOVED, self._removed, 4096),
+            self._listen(topics.PROCESSES, self._process, 64),
+            self._listen(topics.DETECTOR, self._detector, 8),
+            self._notice_silence(),
+        ]
+
+    def announce(self, announcement: Announcement) -> None:
+        """Push an alarm that is new, or changed."""
+        alarm = announcement.alarm
+        kind = "alarm" if announcement.new else "alarm_update"
+        sign = self._services.links.sign
+        self._services.push.send("alarms", alarm.event.camera, lambda: {"type": kind, "data": alarm_out(alarm, sign)})
+
+    async def _listen(self, topic: Topic[T], take: Callable[[T], None], size: int) -> None:
+        async with self._services.bus.subscribe(topic, size=size) as subscription:
+            async for _, message in subscription:
+                take(message)
+
+    async def _notice_silence(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            self._services.streams.check_stale()
+
+    def _chunk(self, ref: ChunkRef) -> None:
+        if self._services.streams.known(ref.camera):
+            self._services.live.feed(ref)
+
+    def _state(self, state: StreamState) -> None:
+        self._services.streams.report(state)
+
+    def _tracks(self, frame: TrackFrame) -> None:
+        self._services.push.send("tracks", frame.camera, lambda: {"type": "tracks", "data": tracks_out(frame)})
+
+    def _segment(self, row: SegmentRow) -> None:
+        self._services.footage.closed(row)
+
+    def _removed(self, message: SegmentRemoved) -> None:
+        self._services.footage.removed(message)
+
+    def _process(self, state: ProcessState) -> None:
+        self._services.processes.report(state)
+
+    def _detector(self, state: DetectorState) -> None:
+        self._services.processes.detector = state

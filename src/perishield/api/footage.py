@@ -1,0 +1,135 @@
+"""The index of segment files, kept in step with the disk: told by the bus, and compared with it now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from perishield.bus.topics import SegmentRemoved
+from perishield.log import Log
+from perishield.model.media import SegmentRow
+from perishield.model.site import CAMERA_ID
+from perishield.recording.index import LONGEST_S
+from perishield.recording.index import list_segments as on_disk
+from perishield.store.database import Database
+from perishield.store.segments import forget_segments, list_segments, save_segments, segment_paths
+from perishield.streams.layout import POOLS, read_sidecar
+
+log = Log("footage")
+
+_FLUSH_S = 0.5
+_COMPARE_EVERY_S = 600.0
+_AT_ONCE = 1000
+
+
+class FootageIndex:
+    """Collects what the bus tells and writes it in batches. The last word about a file is the one that counts."""
+
+    def __init__(self, database: Database, media: Path) -> None:
+        self._database = database
+        self._media = media
+        self._changes: dict[str, SegmentRow | None] = {}
+        self._news = asyncio.Event()
+
+    def closed(self, row: SegmentRow) -> None:
+        self._changes[row.path] = row
+        self._news.set()
+
+    def removed(self, message: SegmentRemoved) -> None:
+        self._changes[message.path] = None
+        self._news.set()
+
+    async def find(
+        self, camera: str, start: float | None, end: float | None, limit: int
+    ) -> tuple[list[SegmentRow], int]:
+        """Segments that touch [start, end), oldest first, the one being written included, and how many there are.
+
+        Without `start`, the newest `limit` of them.
+        """
+        async with self._database.read() as session:
+            rows, total = await list_segments(session, camera, start, end, limit)
+        now = time.time()
+        recent = now - LONGEST_S
+        if (end is None or end > recent) and CAMERA_ID.fullmatch(camera):
+            listed = {row.path for row in rows}
+            fresh = await asyncio.to_thread(
+                on_disk, self._media, camera, max(start or 0.0, recent), min(end or now + 60, now + 60)
+            )
+            new = [row for row in fresh if not row.complete and row.path not in listed]
+            room = limit - len(rows) if start is not None else limit
+            total += len(new)
+            rows = sorted([*rows, *new[:room]], key=lambda row: row.start)
+            rows = rows[-limit:] if start is None else rows
+        return rows, total
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            await asyncio.sleep(_FLUSH_S)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what was told so far. What cannot be written is tried again."""
+        changes, self._changes = self._changes, {}
+        try:
+            async with self._database.write() as session:
+                await save_segments(session, [row for row in changes.values() if row is not None])
+                await forget_segments(session, [path for path, row in changes.items() if row is None])
+        except SQLAlchemyError as error:
+            log.error("footage.unsaved", segments=len(changes), message=str(error))
+            self._changes = {**changes, **self._changes}
+            await asyncio.sleep(_FLUSH_S)
+            self._news.set()
+
+    async def keep_comparing(self) -> None:
+        """Until cancelled: compare with the disk at once, then every few minutes, since the bus may lose a word."""
+        while True:
+            try:
+                await self.compare()
+            except (SQLAlchemyError, OSError) as error:
+                log.error("footage.uncompared", message=str(error))
+            await asyncio.sleep(_COMPARE_EVERY_S)
+
+    async def compare(self) -> tuple[int, int]:
+        """Add segments that the index does not know and drop those whose file is gone; returns how many of each."""
+        async with self._database.read() as session:
+            known = await segment_paths(session)
+        present = await asyncio.to_thread(_present, self._media)
+        added = 0
+        new = sorted(present - known)
+        for first in range(0, len(new), _AT_ONCE):
+            rows = await asyncio.to_thread(_read, self._media, new[first : first + _AT_ONCE])
+            async with self._database.write() as session:
+                await save_segments(session, rows)
+            added += len(rows)
+        # A file closed after the folder was listed is known and yet not listed: look again before dropping.
+        gone = await asyncio.to_thread(_missing, self._media, known - present)
+        async with self._database.write() as session:
+            await forget_segments(session, gone)
+        if added or gone:
+            log.info("footage.compared", added=added, gone=len(gone))
+        return added, len(gone)
+
+
+def _present(media: Path) -> set[str]:
+    """Paths, relative to the media root, of all segments that have a sidecar."""
+    return {
+        str(sidecar.relative_to(media).with_suffix(".mp4"))
+        for pool in POOLS
+        for sidecar in (media / pool).glob("*/*/*/*.json")
+    }
+
+
+def _read(media: Path, paths: Iterable[str]) -> list[SegmentRow]:
+    rows = (read_sidecar(media, path) for path in paths if (media / path).is_file())
+    return [row for row in rows if row is not None]
+
+
+def _missing(media: Path, paths: Iterable[str]) -> list[str]:
+    return [path for path in paths if not (media / path).is_file()]

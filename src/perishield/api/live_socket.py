@@ -1,0 +1,123 @@
+"""`/ws/live/{camera}`: the camera's fragmented MP4 for Media Source Extensions, in step with the tracks of `/ws`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from fastapi import APIRouter
+from starlette.websockets import WebSocket
+
+from perishield.api.chunk_reader import ChunkReader
+from perishield.api.live import Viewer
+from perishield.api.push import Listener, encode
+from perishield.api.services import Services, services_of
+from perishield.api.sockets import admitted, close_unknown, converse
+from perishield.api.times import iso
+from perishield.model.media import TIMESCALE, ChunkRef, StreamCondition
+from perishield.streams.fmp4_reader import parse_init
+
+router = APIRouter()
+
+_CLOCK_EVERY_S = 2.0
+
+
+@router.websocket("/ws/live/{camera}")
+async def live_socket(socket: WebSocket, camera: str) -> None:
+    services = services_of(socket)
+    async with admitted(socket) as identity:
+        if identity is None:
+            return
+        if not services.streams.known(camera):
+            await close_unknown(socket, camera)
+            return
+        with services.live.watching(camera) as viewer, services.push.listening() as listener:
+            listener.topics = frozenset({"streams", "site"})
+            listener.cameras = frozenset({camera})
+            await converse(socket, identity, _run(socket, services, camera, viewer, listener), lambda _heard: None)
+        if not services.streams.known(camera):
+            await close_unknown(socket, camera)
+
+
+async def _run(socket: WebSocket, services: Services, camera: str, viewer: Viewer, listener: Listener) -> None:
+    """Ends when the camera is deleted."""
+    playing = asyncio.create_task(LivePlayer(socket, ChunkReader(services.media)).play(viewer))
+    watching = asyncio.create_task(_tell_states(services, camera, viewer, listener))
+    try:
+        done, _ = await asyncio.wait({playing, watching}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        playing.cancel()
+        watching.cancel()
+        await asyncio.gather(playing, watching, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+async def _tell_states(services: Services, camera: str, viewer: Viewer, listener: Listener) -> None:
+    while (state := services.streams.get(camera)) is not None:
+        if state.condition is not StreamCondition.LIVE:
+            viewer.tell(encode({"type": "state", "data": services.streams.out(camera)}))
+        await listener.next()
+
+
+class LivePlayer:
+    """Sends one viewer's chunks, with an init segment before the first and wherever a decoder must start anew."""
+
+    def __init__(self, socket: WebSocket, reader: ChunkReader) -> None:
+        self._socket = socket
+        self._reader = reader
+        self._path = ""
+        self._sent: tuple[int, bytes] | None = None
+        self._clock = 0.0
+
+    async def play(self, viewer: Viewer) -> None:
+        try:
+            while True:
+                item = await viewer.next()
+                if isinstance(item, str):
+                    await self._socket.send_text(item)
+                elif not await self._send(item):
+                    viewer.lose()
+        finally:
+            self._reader.close()
+
+    async def _send(self, ref: ChunkRef) -> bool:
+        """False where the chunk cannot be read any more."""
+        try:
+            head = await self._reader.init_segment(ref) if ref.path != self._path else b""
+            data = await self._reader.chunk(ref)
+        except OSError:
+            return False
+        if head:
+            init = parse_init(head)
+            if init is None:
+                return False
+            # The file's own origin differs from segment to segment; what a decoder needs is in the sample entry.
+            mark = (ref.epoch, init.sample_entry)
+            if mark != self._sent:
+                await self._begin(ref, head)
+                self._sent = mark
+            self._path = ref.path
+        await self._socket.send_bytes(data)
+        now = time.monotonic()
+        if now - self._clock >= _CLOCK_EVERY_S:
+            self._clock = now
+            await self._socket.send_text(
+                encode({"type": "clock", "stream_time_s": ref.stream_time / TIMESCALE, "wall": iso(ref.wall)})
+            )
+        return True
+
+    async def _begin(self, ref: ChunkRef, head: bytes) -> None:
+        await self._socket.send_text(
+            encode(
+                {
+                    "type": "init",
+                    "mime": f'video/mp4; codecs="{ref.mime}"',
+                    "epoch": ref.epoch,
+                    "width": ref.width,
+                    "height": ref.height,
+                    "stream_time_s": ref.stream_time / TIMESCALE,
+                }
+            )
+        )
+        await self._socket.send_bytes(head)

@@ -1,0 +1,70 @@
+"""Lists as the API answers them, typed for its description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from perishield.api.outputs import (
+    AlarmOut,
+    CameraOut,
+    DetectorOut,
+    ProcessOut,
+    SegmentOut,
+    StreamOut,
+)
+
+
+class CamerasOut(TypedDict):
+    items: list[CameraOut]
+    total: int
+
+
+class RulesOut(TypedDict):
+    items: list[dict[str, Any]]
+    total: int
+
+
+class StreamsOut(TypedDict):
+    items: list[StreamOut]
+    total: int
+
+
+class SegmentsOut(TypedDict):
+    items: list[SegmentOut]
+    total: int
+
+
+class AlarmsOut(TypedDict):
+    items: list[AlarmOut]
+    total: int
+    next: str | None
+
+
+class PlaybackOut(TypedDict):
+    url: str
+    start: str
+    duration_s: float
+    mime: str
+
+
+class DiskOut(TypedDict):
+    free: int
+    total: int
+
+
+class SystemOut(TypedDict):
+    version: str
+    processes: list[ProcessOut]
+    detector: DetectorOut
+    disk: DiskOut
+    demo: bool
+
+
+class SetupOut(TypedDict):
+    needed: bool
+
+
+class HealthOut(TypedDict):
+    status: str

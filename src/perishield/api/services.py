@@ -1,0 +1,56 @@
+"""Everything that routes and sockets work with, made once by the server role."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.requests import HTTPConnection
+
+from perishield.api.footage import FootageIndex
+from perishield.api.live import LiveHub
+from perishield.api.passwords import Passwords
+from perishield.api.push import Push
+from perishield.api.registry import Processes, Streams
+from perishield.api.setup_link import SetupLink
+from perishield.api.signing import Links
+from perishield.api.site import SitePublisher
+from perishield.api.slots import Slots
+from perishield.api.snapshot import Snapshots
+from perishield.api.throttle import Throttle
+from perishield.api.tokens import Tokens
+from perishield.bus import LocalBus
+from perishield.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The server's parts. `static`: folder of the built console, which may be missing."""
+
+    database: Database
+    bus: LocalBus
+    media: Path
+    static: Path
+    tokens: Tokens
+    links: Links
+    passwords: Passwords
+    throttle: Throttle
+    setup: SetupLink
+    push: Push
+    streams: Streams
+    processes: Processes
+    live: LiveHub
+    site: SitePublisher
+    snapshots: Snapshots
+    slots: Slots
+    footage: FootageIndex
+    jobs: set[asyncio.Task[None]] = field(default_factory=set)
+    """What runs beside the requests; one that ends is a fault."""
+    demo: bool = False
+
+
+def services_of(connection: HTTPConnection) -> Services:
+    """The services of the app that serves this request or socket."""
+    found: Services = connection.app.state.services
+    return found
