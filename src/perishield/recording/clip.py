@@ -18,7 +18,7 @@ from perishield.model.media import TIMESCALE, SegmentRow
 from perishield.recording.index import list_segments
 from perishield.streams.fmp4 import index_room, rewrite_decode_time, segment_index, with_duration
 from perishield.streams.fmp4_reader import Chunk, Init, read_init, walk
-from perishield.streams.layout import storage_error
+from perishield.streams.layout import storage_error, with_no_trace
 
 _BATCH = 256 * 1024
 _HOLE_S = 0.5
@@ -178,7 +178,7 @@ def cut_clip(media: Path, camera: str, start: float, end: float, target: Path) -
     except OSError as error:
         raise storage_error(camera, target.parent, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with_no_trace(str(temporary))
     return ClipResult(clip.wall, clip.ticks / TIMESCALE, clip.frames, size, clip.note)
 
 
