@@ -1,0 +1,106 @@
+"""Which blobs go somewhere. Leaves, rain and noise differ from the background too, but stay or vanish."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from perishield.model.geometry import Box
+
+_FORGET_S = 1.5
+_SPEED_MEMORY = 0.5
+
+
+@dataclass(slots=True, eq=False)
+class Mover:
+    """A blob followed over pictures; lengths are pixels of the small picture."""
+
+    box: Box
+    born: tuple[float, float]
+    time_s: float
+    hits: int = 1
+    walked: float = 0.0
+    speed: tuple[float, float] = (0.0, 0.0)
+    confirmed: bool = False
+    seen: bool = True
+    sizes: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
+
+    @property
+    def way(self) -> float:
+        """How far it is from where it was first seen."""
+        return math.dist(self.centre, self.born)
+
+
+class Movers:
+    """Follows the blobs of one camera from picture to picture and tells which have travelled."""
+
+    def __init__(self) -> None:
+        self._all: list[Mover] = []
+
+    def clear(self) -> None:
+        self._all.clear()
+
+    @property
+    def confirmed(self) -> list[Mover]:
+        """Those on their way, also such as are out of sight for a moment."""
+        return [mover for mover in self._all if mover.confirmed]
+
+    def update(self, boxes: Sequence[Box], time_s: float) -> list[Mover]:
+        """The mover of each box, in the order of the boxes."""
+        pairs = []
+        for row, mover in enumerate(self._all):
+            mover.seen = False
+            elapsed = time_s - mover.time_s
+            x, y = mover.centre
+            x, y = x + mover.speed[0] * elapsed, y + mover.speed[1] * elapsed
+            size = max(mover.box[2] - mover.box[0], mover.box[3] - mover.box[1])
+            for column, box in enumerate(boxes):
+                apart = math.dist((x, y), ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2))
+                reach = 4.0 + 0.6 * max(size, box[2] - box[0], box[3] - box[1]) * min(1.0, 0.5 + elapsed)
+                if apart <= reach:
+                    # The larger and the longer known go first.
+                    pairs.append((apart / reach - 0.5 * mover.confirmed, row, column))
+        found: dict[int, Mover] = {}
+        taken: set[int] = set()
+        for _, row, column in sorted(pairs):
+            if row not in taken and column not in found:
+                taken.add(row)
+                found[column] = self._all[row]
+        result = []
+        for column, box in enumerate(boxes):
+            known = found.get(column)
+            if known is None:
+                known = Mover(box, ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), time_s)
+                self._all.append(known)
+            else:
+                _advance(known, box, time_s)
+            result.append(known)
+        self._all = [mover for mover in self._all if time_s - mover.time_s <= _FORGET_S]
+        return result
+
+
+def _advance(mover: Mover, box: Box, time_s: float) -> None:
+    elapsed = max(time_s - mover.time_s, 1e-3)
+    before = mover.centre
+    mover.box = box
+    step = (mover.centre[0] - before[0], mover.centre[1] - before[1])
+    keep = _SPEED_MEMORY
+    mover.speed = (
+        mover.speed[0] * keep + step[0] / elapsed * (1 - keep),
+        mover.speed[1] * keep + step[1] / elapsed * (1 - keep),
+    )
+    mover.walked += math.hypot(*step)
+    mover.hits += 1
+    mover.seen = True
+    mover.time_s = time_s
+    mover.sizes.append((box[2] - box[0], box[3] - box[1]))
+    del mover.sizes[:-12]
+    if not mover.confirmed and mover.hits >= 4:
+        width = sorted(size[0] for size in mover.sizes)[len(mover.sizes) // 2]
+        far = mover.way >= max(4.0, 0.6 * width)
+        mover.confirmed = far and mover.way >= 0.5 * mover.walked
