@@ -32,8 +32,9 @@ class ByteTracker:
 
     `fps`: the rate at which pictures usually come; gaps and other rates are fine, every prediction uses the real time.
     `high`: score from which a detection is sure. `low`: below it a detection is ignored. `new`: score that starts a
-    track. `lost_s`: seconds that an object may be out of sight. `coast_s`: seconds for which its predicted box is
-    still reported (`seen=False`). Ids count from 1 and are never used again, not even after `reset`.
+    track; `new_motion` for motion that nobody classified (less merely differs from the background). `lost_s`: seconds
+    that an object may be out of sight. `coast_s`: seconds for which its predicted box is still reported
+    (`seen=False`). Ids count from 1 and are never used again, not even after `reset`.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class ByteTracker:
         high: float = 0.35,
         low: float = 0.1,
         new: float = 0.35,
+        new_motion: float = 0.6,
         lost_s: float = 2.0,
         coast_s: float = 0.5,
         match_sure: float = 0.2,
@@ -51,6 +53,7 @@ class ByteTracker:
         self.high = high
         self.low = low
         self.new = new
+        self.new_motion = new_motion
         self.lost_s = lost_s
         self.coast_s = coast_s
         self.tentative_s = max(_TENTATIVE_S, 1.5 / fps) if fps > 0 else _TENTATIVE_S
@@ -59,6 +62,9 @@ class ByteTracker:
         self._next_id = 1
         self._time_s = math.nan
         self._names: tuple[str, ...] = ()
+        self._labels: list[str] = []
+        self._class_of: Indices = np.zeros(0, np.intp)
+        self._motion: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self._clear()
 
     def _clear(self) -> None:
@@ -68,7 +74,7 @@ class ByteTracker:
         self._misses: NDArray[np.int64] = np.zeros(0, np.int64)
         self._unseen_s: Floats = np.zeros(0)
         self._scores: Floats = np.zeros(0)
-        self._votes: Floats = np.zeros((0, len(self._names)))
+        self._votes: Floats = np.zeros((0, len(self._labels)))
 
     def reset(self) -> None:
         """Forget every object (the stream was interrupted); ids go on."""
@@ -81,15 +87,14 @@ class ByteTracker:
         Boxes that are not finite or have no area are ignored. A clock that runs backwards by more than a second
         means another recording: all objects are forgotten.
         """
-        if detections.names != self._names:
-            self._rename(detections.names)
         boxes, scores, classes = self._usable(detections)
         self._predict(time_s)
         measured = centre_size(boxes)
         matched, unmatched = self._associate(boxes, measured, scores, classes)
         found = np.flatnonzero(matched >= 0)
         self._correct(matched[found], measured[found], scores[found], classes[found])
-        fresh = unmatched[scores[unmatched] >= self.new]
+        least = np.where(self._motion, self.new_motion, self.new)[classes[unmatched]]
+        fresh = unmatched[scores[unmatched] >= least]
         matched[fresh] = len(self._bank) + np.arange(len(fresh))
         self._start(measured[fresh], scores[fresh], classes[fresh])
         seen = np.flatnonzero(matched >= 0)
@@ -104,6 +109,8 @@ class ByteTracker:
         boxes = np.asarray(detections.boxes, np.float64).reshape(-1, 4)
         scores = np.asarray(detections.scores, np.float64)
         classes = np.asarray(detections.classes, np.intp)
+        if detections.names != self._names:
+            self._learn(detections.names)
         good = (
             np.isfinite(boxes).all(axis=1)
             & (boxes[:, 2] > boxes[:, 0])
@@ -112,16 +119,15 @@ class ByteTracker:
             & (classes >= 0)
             & (classes < len(detections.names))
         )
-        return boxes[good], scores[good], classes[good]
+        return boxes[good], scores[good], self._class_of[classes[good]]
 
     def _predict(self, time_s: float) -> None:
         elapsed_s = time_s - self._time_s
         if elapsed_s < -_BACKWARDS_S:
             self._clear()
+        if not -_BACKWARDS_S <= elapsed_s <= 0 and math.isfinite(time_s):
             self._time_s = time_s
-        elif elapsed_s > 0 or math.isnan(self._time_s):
-            self._time_s = time_s
-        step_s = max(elapsed_s, 0.0) if math.isfinite(elapsed_s) else 0.0
+        step_s = elapsed_s if 0 < elapsed_s < math.inf else 0.0
         before = coasted(self._unseen_s)
         self._unseen_s = self._unseen_s + step_s
         self._misses = self._misses + 1
@@ -152,7 +158,7 @@ class ByteTracker:
         if len(recent) and len(sure):
             reach = _REACH_SIGMAS * self._bank.uncertainty()[recent] + _TURN_PER_S * self._unseen_s[recent]
             reach = np.minimum(reach, _REACH_LIMIT)
-            loose = np.array([name == MOTION for name in self._names])[labels[recent]]
+            loose = self._motion[labels[recent]]
             near = nearness_matrix(self._bank.mean[recent], measured[sure], reach, loose) * same[np.ix_(recent, sure)]
             rows, columns = assign(near, 1e-6)
             matched[sure[columns]] = recent[rows]
@@ -179,7 +185,7 @@ class ByteTracker:
         self._misses = np.concatenate([self._misses, np.zeros(count, np.int64)])
         self._unseen_s = np.concatenate([self._unseen_s, np.zeros(count)])
         self._scores = np.concatenate([self._scores, scores])
-        votes = np.zeros((count, len(self._names)))
+        votes = np.zeros((count, len(self._labels)))
         votes[np.arange(count), classes] = scores
         self._votes = np.concatenate([self._votes, votes])
 
@@ -197,14 +203,15 @@ class ByteTracker:
         self._ids, self._hits, self._misses = self._ids[keep], self._hits[keep], self._misses[keep]
         self._unseen_s, self._scores, self._votes = self._unseen_s[keep], self._scores[keep], self._votes[keep]
 
-    def _rename(self, names: tuple[str, ...]) -> None:
-        """Another network took over: carry the votes to its class numbers."""
-        votes = np.zeros((len(self._bank), max(len(names), 1)))
-        for index, name in enumerate(names):
-            if name in self._names:
-                votes[:, index] = self._votes[:, self._names.index(name)]
+    def _learn(self, names: tuple[str, ...]) -> None:
+        """Another network took over: its classes by name, so that objects keep what they are known as."""
         self._names = names
-        self._votes = votes
+        self._labels += [name for name in dict.fromkeys(names) if name not in self._labels]
+        self._class_of = np.array([self._labels.index(name) for name in names], np.intp)
+        self._motion = np.array([name == MOTION for name in self._labels], np.bool_)
+        wider = np.zeros((len(self._bank), len(self._labels)))
+        wider[:, : self._votes.shape[1]] = self._votes
+        self._votes = wider
 
     def _report(self, rows: Indices, boxes: Floats, *, seen: bool) -> list[TrackBox]:
         columns = zip(
@@ -216,6 +223,6 @@ class ByteTracker:
             strict=True,
         )
         return [
-            TrackBox(track, self._names[label], score, (box[0], box[1], box[2], box[3]), hits, seen)
+            TrackBox(track, self._labels[label], score, (box[0], box[1], box[2], box[3]), hits, seen)
             for track, label, score, box, hits in columns
         ]
