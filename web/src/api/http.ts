@@ -1,0 +1,94 @@
+import type { ProblemBody } from '@/api/types'
+
+/** An answer that is not the one asked for; `code` is stable and translated by `errors.<code>`. */
+export class Problem extends Error {
+  readonly status: number
+  readonly code: string
+  readonly params: Record<string, unknown>
+
+  constructor(body: ProblemBody) {
+    super(body.detail)
+    this.name = 'Problem'
+    this.status = body.status
+    this.code = body.code
+    this.params = body.params
+  }
+
+  /** The form field that the server finds wrong, if it names one. */
+  get field(): string {
+    return typeof this.params.field === 'string' ? this.params.field : ''
+  }
+}
+
+interface Access {
+  token: () => string
+  refused: () => void
+}
+
+let access: Access = { token: () => '', refused: () => undefined }
+
+/** The session store says here where the token comes from and what a 401 means. */
+export function useAccess(next: Access): void {
+  access = next
+}
+
+export type Query = Record<string, string | number | undefined>
+
+export function withQuery(path: string, query: Query): string {
+  const search = new URLSearchParams()
+  for (const [key, value] of Object.entries(query)) {
+    if (value !== undefined && value !== '') search.set(key, String(value))
+  }
+  const text = search.toString()
+  return text ? `${path}?${text}` : path
+}
+
+async function toProblem(response: Response): Promise<Problem> {
+  let body: Partial<ProblemBody> = {}
+  try {
+    body = (await response.json()) as Partial<ProblemBody>
+  } catch {
+    // A proxy's error page is no JSON; the status has to do.
+  }
+  return new Problem({
+    status: response.status,
+    code: body.code ?? `http_${response.status}`,
+    detail: typeof body.detail === 'string' ? body.detail : (body.title ?? response.statusText),
+    params: body.params ?? {},
+  })
+}
+
+async function send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+  const headers: Record<string, string> = { Accept: 'application/json' }
+  const token = access.token()
+  if (token) headers.Authorization = `Bearer ${token}`
+  if (body !== undefined) headers['Content-Type'] = 'application/json'
+  let response: Response
+  try {
+    response = await fetch(path, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: signal ?? null,
+      cache: 'no-store',
+    })
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error
+    throw new Problem({ status: 0, code: 'offline', detail: 'The server cannot be reached.', params: {} })
+  }
+  if (response.ok) return response
+  if (response.status === 401 && token) access.refused()
+  throw await toProblem(response)
+}
+
+export async function request<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const response = await send(method, path, body, signal)
+  if (response.status === 204) return undefined as T
+  return (await response.json()) as T
+}
+
+/** A picture that needs the token, as an object URL; whoever asks revokes it. */
+export async function picture(path: string, signal?: AbortSignal): Promise<string> {
+  const response = await send('GET', path, undefined, signal)
+  return URL.createObjectURL(await response.blob())
+}

@@ -1,0 +1,232 @@
+/** What travels between the console and the server. Times are ISO 8601 UTC, coordinates 0..1 of the picture. */
+
+export type Point = [number, number]
+export type Box = [number, number, number, number]
+
+export interface User {
+  id: string | number
+  username: string
+  role: string
+}
+
+export interface Session {
+  access_token: string
+  token_type: string
+  expires_in: number
+  user: User
+}
+
+export interface Analysis {
+  enabled: boolean
+  fps: number
+  min_score: number
+}
+
+export type Condition = 'connecting' | 'live' | 'failed' | 'off'
+
+export interface Stream {
+  camera: string
+  condition: Condition
+  since: string
+  code: string
+  message: string
+  codec: string
+  width: number
+  height: number
+  fps: number
+  bitrate: number
+  frames: number
+  frames_lost: number
+  reconnects: number
+  recording: boolean
+  clock: string
+  epoch: number
+}
+
+export interface CameraIn {
+  id?: string
+  name: string
+  url: string
+  username?: string | null
+  password?: string | null
+  enabled: boolean
+  record: boolean
+  analysis: Analysis
+  revision?: number
+}
+
+export interface Camera extends Omit<CameraIn, 'password'> {
+  id: string
+  has_password: boolean
+  stream: Stream | null
+}
+
+export type LineDirection = 'left_to_right' | 'right_to_left'
+export type Direction = 'any' | LineDirection
+export type RuleKind = 'tripwire' | 'zone' | 'fence'
+
+export interface RuleBase {
+  id: string
+  camera: string
+  name: string
+  enabled: boolean
+  level: number
+  labels: string[]
+  min_score: number
+  min_hits: number
+  anchor: 'foot' | 'centre'
+  cooldown_s: number
+  revision: number
+}
+
+export interface Tripwire extends RuleBase {
+  kind: 'tripwire'
+  line: Point[]
+  direction: Direction
+}
+
+export interface Zone extends RuleBase {
+  kind: 'zone'
+  polygon: Point[]
+  on: ('enter' | 'exit')[]
+}
+
+export interface Fence extends RuleBase {
+  kind: 'fence'
+  outer: Point[]
+  inner: Point[]
+  direction: LineDirection
+  within_s: number
+}
+
+export type Rule = Tripwire | Zone | Fence
+export type AlarmKind = 'tripwire' | 'zone_enter' | 'zone_exit' | 'fence'
+
+export interface Clip {
+  state: 'pending' | 'ready' | 'unavailable'
+  url: string | null
+  start: string | null
+  duration_s: number
+  note: string
+}
+
+export interface Alarm {
+  id: string
+  camera: string
+  camera_name: string
+  level: number
+  state: string
+  kind: AlarmKind
+  rule: Rule
+  rule_name: string
+  label: string
+  score: number
+  detector: string
+  track: number
+  direction: string
+  raised: string
+  wall: string
+  arrival: string
+  latency_ms: number
+  epoch: number
+  stream_time_s: number
+  point: Point
+  box: Box
+  /** [seconds relative to the crossing (<= 0), x, y], oldest first. */
+  path: [number, number, number][]
+  snapshot_url: string | null
+  clip: Clip
+}
+
+export interface Recording {
+  start: string
+  end: string
+  duration_s: number
+  size: number
+  codec: string
+  width: number
+  height: number
+  frames: number
+  complete: boolean
+  pool: string
+  url: string
+}
+
+export interface Playback {
+  url: string
+  start: string
+  duration_s: number
+  mime: string
+}
+
+export interface Process {
+  name: string
+  state: 'running' | 'restarting' | 'stopped'
+  restarts: number
+  since: string
+  message: string
+}
+
+export interface System {
+  version: string
+  processes: Process[]
+  detector: { name: string; model: string | null; message: string }
+  disk: { free: number; total: number }
+  demo: boolean
+}
+
+export interface TrackBox {
+  id: number
+  label: string
+  score: number
+  box: Box
+  /** False where the box is only predicted. */
+  seen: boolean
+}
+
+export interface TrackFrame {
+  camera: string
+  epoch: number
+  stream_time_s: number
+  wall: string
+  width: number
+  height: number
+  gate_open: boolean
+  detector: string
+  tracks: TrackBox[]
+}
+
+export interface List<T> {
+  items: T[]
+  total: number
+}
+
+export interface AlarmPage extends List<Alarm> {
+  next: string | null
+}
+
+export interface AlarmFilter {
+  camera?: string
+  level?: number
+  kind?: string
+  from?: string
+  to?: string
+}
+
+/** RFC 9457, with a stable code and its parameters. */
+export interface ProblemBody {
+  title?: string
+  status: number
+  detail: string
+  code: string
+  params: Record<string, unknown>
+}
+
+export type Push =
+  | { type: 'ready' }
+  | { type: 'alarm' | 'alarm_update'; data: Alarm }
+  | { type: 'stream'; data: Stream }
+  | { type: 'tracks'; data: TrackFrame }
+  | { type: 'site'; revision: number }
+  | { type: 'process'; data: Process }
+  | { type: 'lagged'; missed: number }

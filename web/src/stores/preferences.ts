@@ -1,0 +1,75 @@
+import { defineStore } from 'pinia'
+import { computed, ref, watch } from 'vue'
+
+import { i18n, preferred, type Language } from '@/i18n'
+
+export type Theme = 'system' | 'dark' | 'light'
+export type WallSize = 1 | 4 | 9
+
+const KEY = 'perishield.preferences'
+
+interface Kept {
+  language?: Language
+  theme?: Theme
+  wallSize?: WallSize
+  alarmsOpen?: boolean
+  boxes?: boolean
+  rules?: boolean
+}
+
+function read(): Kept {
+  try {
+    return JSON.parse(localStorage.getItem(KEY) ?? '{}') as Kept
+  } catch {
+    return {}
+  }
+}
+
+export const usePreferences = defineStore('preferences', () => {
+  const kept = read()
+  const language = ref<Language>(kept.language ?? preferred(navigator.languages))
+  const theme = ref<Theme>(kept.theme ?? 'system')
+  const wallSize = ref<WallSize>(kept.wallSize ?? 4)
+  const alarmsOpen = ref(kept.alarmsOpen ?? true)
+  const boxes = ref(kept.boxes ?? true)
+  const rules = ref(kept.rules ?? true)
+
+  const query = window.matchMedia('(prefers-color-scheme: light)')
+  const systemLight = ref(query.matches)
+  query.addEventListener('change', (event) => (systemLight.value = event.matches))
+  const dark = computed(() => (theme.value === 'system' ? !systemLight.value : theme.value === 'dark'))
+
+  watch(
+    dark,
+    (value) => {
+      document.documentElement.classList.toggle('dark', value)
+      document.documentElement.style.colorScheme = value ? 'dark' : 'light'
+    },
+    { immediate: true },
+  )
+  watch(
+    language,
+    (value) => {
+      i18n.global.locale.value = value
+      document.documentElement.lang = value === 'zh' ? 'zh-CN' : 'en'
+    },
+    { immediate: true },
+  )
+  watch([language, theme, wallSize, alarmsOpen, boxes, rules], () => {
+    const next: Kept = {
+      language: language.value,
+      theme: theme.value,
+      wallSize: wallSize.value,
+      alarmsOpen: alarmsOpen.value,
+      boxes: boxes.value,
+      rules: rules.value,
+    }
+    localStorage.setItem(KEY, JSON.stringify(next))
+  })
+
+  function toggleTheme(): void {
+    theme.value = dark.value ? 'light' : 'dark'
+  }
+
+  return { language, theme, wallSize, alarmsOpen, boxes, rules, dark, toggleTheme }
+})
