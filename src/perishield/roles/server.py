@@ -190,6 +190,27 @@ class _Listener(uvicorn.Server):
         say_ready()
 
 
+def http_server(services: Services) -> uvicorn.Server:
+    """Serves the app on sockets that are handed to its `serve`, and prints READY when it does."""
+    return _Listener(
+        uvicorn.Config(
+            Guard(create_app(services)),
+            loop="uvloop",
+            http="httptools",
+            ws="websockets-sansio",
+            ws_max_size=LARGEST_MESSAGE,
+            # Video does not shrink, and boxes are too small to be worth it.
+            ws_per_message_deflate=False,
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+    )
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises PortTakenError, or ConfigError for an address that this host does not have."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -221,23 +242,7 @@ async def serve(config: ServerConfig) -> int:
         bus = await LocalBus.open(config.run_dir, "server")
         try:
             async with assembled(config, bus, address) as services:
-                server = _Listener(
-                    uvicorn.Config(
-                        Guard(create_app(services)),
-                        loop="uvloop",
-                        http="httptools",
-                        ws="websockets-sansio",
-                        ws_max_size=LARGEST_MESSAGE,
-                        # Video does not shrink, and boxes are too small to be worth it.
-                        ws_per_message_deflate=False,
-                        lifespan="off",
-                        access_log=False,
-                        log_config=None,
-                        server_header=False,
-                        proxy_headers=False,
-                        timeout_graceful_shutdown=_GRACE_S,
-                    )
-                )
+                server = http_server(services)
                 log.info("server.listening", url=address)
                 serving = asyncio.create_task(server.serve([listener]))
                 stopping = asyncio.create_task(stop.wait())
