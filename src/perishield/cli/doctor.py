@@ -78,7 +78,7 @@ def _port(settings: Settings) -> Finding:
 def _models(settings: Settings) -> Finding:
     from perishield.vision.model_store import list_models
 
-    installed = [model.name for model in list_models(settings.models_dir) if model.installed]
+    installed = [model.name for model in list_models(settings.models_dir) if model.state == "installed"]
     if installed:
         return Finding("models", "ok", ", ".join(installed))
     return Finding("models", "note", "none installed, so movement is not classified: `perishield models pull`")

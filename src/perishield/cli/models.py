@@ -2,33 +2,64 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from perishield.cli.output import console, print_json, print_table, progress
 from perishield.settings import load
+
+if TYPE_CHECKING:
+    from perishield.vision.model_store import ModelRow
 
 
 def show(config: Path | None, *, as_json: bool) -> None:
     from perishield.vision.model_store import list_models
 
-    found = [asdict(model) for model in list_models(load(config).models_dir)]
-    if as_json:
-        print_json(found)
-    else:
-        columns = list(found[0]) if found else ["name"]
-        print_table(columns, [[model[column] for column in columns] for model in found])
+    _print(list_models(load(config).models_dir), as_json)
 
 
 def pull(name: str, base_url: str, config: Path | None) -> None:
     from perishield.vision.model_store import pull as fetch
 
     with progress(name) as advance:
-        path = fetch(name, load(config).models_dir, base_url=base_url or None, progress=advance)
+        path = fetch(
+            name,
+            load(config).models_dir,
+            base_url=base_url or None,
+            progress=lambda got, size: advance(got / size if size else 0.0),
+        )
     console.print(f"{name} is installed as {path}; a running node uses it after its next start.", highlight=False)
 
 
 def verify(config: Path | None, *, as_json: bool) -> None:
+    """Print every model's state; exit code 1 when an installed one is damaged."""
     from perishield.vision.model_store import verify as check
 
-    raise NotImplementedError(check, config, as_json)
+    rows = check(load(config).models_dir)
+    _print(rows, as_json)
+    damaged = [row.name for row in rows if row.state == "damaged"]
+    if damaged and not as_json:
+        console.print(f"Damaged: {', '.join(damaged)}; `perishield models pull NAME` fetches it anew.")
+    sys.exit(1 if damaged else 0)
+
+
+def _print(rows: Sequence[ModelRow], as_json: bool) -> None:
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
+    print_table(
+        ("name", "state", "kB", "licence", "decoder"),
+        [
+            (
+                row.name,
+                row.state,
+                row.size // 1000,
+                row.known.licence if row.known else "unknown",
+                row.known.decoder if row.known else "recognised at load",
+            )
+            for row in rows
+        ],
+    )
