@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from uuid import uuid4
 
+from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from perishield.api.problems import problem_response
@@ -40,8 +42,11 @@ HEADERS = {
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-class _TooLargeError(Exception):
-    pass
+class _TooLargeError(HTTPException):
+    """FastAPI turns any other exception of a body's reading into 400."""
+
+    def __init__(self) -> None:
+        super().__init__(413, f"request body: more than {LARGEST_BODY} bytes")
 
 
 class Guard:
@@ -81,15 +86,17 @@ class Guard:
                 raise _TooLargeError
             return message
 
-        refusal = problem_response(
-            413, "too_large", f"request body: more than {LARGEST_BODY} bytes", {"limit": LARGEST_BODY}
-        )
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isascii() and declared.isdigit() and len(declared) < 20 and int(declared) > LARGEST_BODY:
-            await refusal(scope, receive, answer)
+            await _refusal()(scope, receive, answer)
             return
         try:
             await self._app(scope, bounded, answer)
         except _TooLargeError:
             if not started:
-                await refusal(scope, receive, answer)
+                await _refusal()(scope, receive, answer)
+
+
+def _refusal() -> Response:
+    error = _TooLargeError()
+    return problem_response(413, "too_large", error.detail, {"limit": LARGEST_BODY})

@@ -43,12 +43,9 @@ class MediaFile(FileResponse):
         await super().__call__(scope, receive, mended)
 
 
-@router.api_route(
-    "/playback/{camera}.mp4",
-    methods=["GET", "HEAD"],
-    summary="One continuous video (fragmented MP4) of a time",
-    response_class=Response,
-    operation_id="media_playback",
+@router.head("/playback/{camera}.mp4", include_in_schema=False)
+@router.get(
+    "/playback/{camera}.mp4", summary="One continuous video (fragmented MP4) of a time", response_class=Response
 )
 async def playback(
     camera: str,
@@ -60,13 +57,8 @@ async def playback(
     return StreamingResponse(stream, media_type="video/mp4", headers={"cache-control": "no-store"})
 
 
-@router.api_route(
-    "/{path:path}",
-    methods=["GET", "HEAD"],
-    summary="A segment, clip or snapshot, with range requests",
-    response_class=Response,
-    operation_id="media_file",
-)
+@router.head("/{path:path}", include_in_schema=False)
+@router.get("/{path:path}", summary="A segment, clip or snapshot, with range requests", response_class=Response)
 async def file(path: str, parts: Parts) -> Response:
     found = await anyio.to_thread.run_sync(_below, parts.media, path)
     if found is None:
