@@ -196,6 +196,26 @@ def test_who_is_hidden_on_one_side_and_seen_on_the_other_has_crossed(frames: Fra
     assert 1_000_000.9 < events[0].wall < 1_000_003
 
 
+def test_who_is_seen_beyond_the_line_only_once_and_then_no_more_has_crossed(frames: Frames, tracks: Tracks) -> None:
+    engine = RuleEngine()
+    engine.configure([wire()])
+    way = [(400 + 10 * step, 500) for step in range(10)] + [(530, 500)]
+    for index, point in enumerate(way):
+        assert engine.update(frames(index / 10, tracks(point, index + 1))) == []
+    events = [(index, event) for index in range(11, 30) for event in engine.update(frames(index / 10))]
+    assert [(index, event.direction) for index, event in events] == [(14, "right_to_left")]
+    assert events[0][1].wall < 1_000_001
+
+
+def test_who_vanishes_on_the_line_has_not_crossed(frames: Frames, tracks: Tracks) -> None:
+    engine = RuleEngine()
+    engine.configure([wire()])
+    for index in range(11):
+        engine.update(frames(index / 10, tracks((403 + 10 * index, 500), index + 1)))
+    for index in range(11, 30):
+        assert engine.update(frames(index / 10, tracks((600, 500), 11, seen=False))) == []
+
+
 def test_a_foot_below_the_picture_stands_on_its_edge(walk: Walk) -> None:
     to_the_edge = wire((0.5, 0.5), (0.5, 0.996))
     (event,) = walk(to_the_edge, [(300, 1040), (700, 1040)])

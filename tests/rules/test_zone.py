@@ -73,3 +73,15 @@ def test_the_mirrored_zone_gives_the_same_events(walk: Walk) -> None:
     other = walk(zone(mirror), [(1000 - x, y) for x, y in way])
     assert [event.kind for event in plain] == [event.kind for event in other]
     assert len(plain) >= 2
+
+
+def test_who_is_seen_inside_only_once_and_then_no_more_has_entered(
+    frames: Callable[..., TrackFrame], tracks: Callable[..., TrackBox]
+) -> None:
+    engine = RuleEngine()
+    engine.configure([zone()])
+    for index, x in enumerate([300, 340, 380, 420]):
+        assert engine.update(frames(index / 10, tracks((x, 500), index + 1))) == []
+    (event,) = engine.update(frames(1.0))
+    assert event.kind is EventKind.ZONE_ENTER
+    assert engine.update(frames(1.1)) == []

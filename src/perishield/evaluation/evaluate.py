@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from perishield.model.geometry import Point
 from perishield.model.media import TIMESCALE
 from perishield.model.rules import Rule, Tripwire, Zone
 from perishield.model.site import Analysis
-from perishield.model.vision import TrackFrame
+from perishield.model.vision import TrackBox, TrackFrame
 from perishield.rules.engine import RuleEngine
 from perishield.tracking.byte_tracker import ByteTracker
 
@@ -123,29 +123,36 @@ class ClipRun:
         if self.clip.sha256 and _sha256(self.clip.path) != self.clip.sha256:
             self.warnings.append("the file's sha256 is not the one in the dataset")
         pictures = self._pictures()
+        size = (self.clip.width, self.clip.height)
         began = time.process_time()
         while batch := list(islice(pictures, max(self._detector.batch, 1))):
             self.analysed += len(batch)
             for picture, detections in zip(batch, self._detector.detect(batch), strict=True):
-                time_s = picture.stream_time / TIMESCALE
-                tracks = self._tracker.update(detections, time_s)
-                frame = TrackFrame(
-                    camera=picture.camera,
-                    epoch=picture.epoch,
-                    stream_time=picture.stream_time,
-                    wall=time_s,
-                    arrival=time_s,
-                    width=picture.width,
-                    height=picture.height,
-                    tracks=tuple(tracks),
-                    detector=self._detector.name,
-                )
-                self.found += [self._finding(event) for event in self._engine.update(frame)]
+                size = (picture.width, picture.height)
+                self._judge(picture.stream_time, size, self._tracker.update(detections, picture.wall))
             yield self.frames
+        if self.analysed:
+            # The video is over: everybody in it is out of sight now.
+            self._judge(round((self.seconds + 1) * TIMESCALE), size, [])
         self.cpu_s = time.process_time() - began
         self._detector.forget(self.clip.file)
         if self.clip.frames and self.frames != self.clip.frames:
             self.warnings.append(f"the file has {self.frames} frames, the dataset says {self.clip.frames}")
+
+    def _judge(self, ticks: int, size: tuple[int, int], tracks: Sequence[TrackBox]) -> None:
+        time_s = ticks / TIMESCALE
+        frame = TrackFrame(
+            camera=self.clip.file,
+            epoch=1,
+            stream_time=ticks,
+            wall=time_s,
+            arrival=time_s,
+            width=size[0],
+            height=size[1],
+            tracks=tuple(tracks),
+            detector=self._detector.name,
+        )
+        self.found += [self._finding(event) for event in self._engine.update(frame)]
 
     def _pictures(self) -> Iterator[Picture]:
         import av

@@ -19,6 +19,7 @@ from perishield.rules.tripwire import TripwireJudge
 from perishield.rules.zone import ZoneJudge
 
 _FORGET_S = 15.0
+_LOST_S = 0.4
 _WAIT_FOR_HITS_S = 3.0
 _LOWEST_LEVEL = 4
 
@@ -27,6 +28,8 @@ class Watch(Protocol):
     """One track at one rule."""
 
     def observe(self, now: Sighting) -> list[Finding]: ...
+
+    def lost(self) -> list[Finding]: ...
 
 
 class Judge(Protocol):
@@ -44,6 +47,8 @@ class _Followed:
     raised: dict[tuple[str, str], int] = field(default_factory=dict)
     waiting: list[tuple[str, Finding]] = field(default_factory=list)
     present: int = 0
+    seen: int = 0
+    lost: bool = False
 
 
 @dataclass(slots=True)
@@ -108,6 +113,12 @@ class RuleEngine:
             # A predicted box proves nothing: only where the object was really seen counts.
             if track.seen:
                 events += self._judge(frame, scene, rules, track, followed)
+        for number, followed in scene.tracks.items():
+            if not followed.lost and frame.stream_time - followed.seen >= _LOST_S * TIMESCALE:
+                followed.lost = True
+                for name, watch in followed.watches.items():
+                    followed.waiting += [(name, finding) for finding in watch.lost()]
+                events += self._raise(frame, number, followed)
         self._forget(scene)
         return events
 
@@ -126,13 +137,18 @@ class RuleEngine:
     def _judge(
         self, frame: TrackFrame, scene: _Scene, rules: Iterable[Rule], track: TrackBox, followed: _Followed
     ) -> list[Event]:
+        followed.seen, followed.lost = frame.stream_time, False
         sightings = followed.trail.add(track, frame.stream_time, frame.wall, frame.width, frame.height)
-        events = []
         for rule in rules:
             watch = followed.watches.get(rule.id)
             if watch is None:
                 watch = followed.watches[rule.id] = self._judge_of(scene, rule).watch()
             followed.waiting += [(rule.id, finding) for finding in watch.observe(sightings[rule.anchor])]
+        return self._raise(frame, track.id, followed)
+
+    def _raise(self, frame: TrackFrame, track: int, followed: _Followed) -> list[Event]:
+        """Events of the findings whose track counts by now; the others wait a little longer."""
+        events = []
         still_waiting = []
         for name, finding in followed.waiting:
             rule = self._rules[name]
@@ -144,7 +160,7 @@ class RuleEngine:
             if last is not None and finding.ticks - last < rule.cooldown_s * TIMESCALE:
                 continue
             followed.raised[name, finding.kind] = finding.ticks
-            events.append(_event(frame, rule, finding, track.id, followed.trail))
+            events.append(_event(frame, rule, finding, track, followed.trail))
         followed.waiting = still_waiting
         return events
 

@@ -31,13 +31,14 @@ class FenceJudge:
 class FenceWatch:
     """One track at one fence."""
 
-    __slots__ = ("_direction", "_in", "_inner", "_out", "_outer", "_within")
+    __slots__ = ("_direction", "_in", "_inner", "_now", "_out", "_outer", "_within")
 
     def __init__(self, outer: LineShape, inner: LineShape, direction: str, within: int) -> None:
         self._outer = LineWatch(outer)
         self._inner = LineWatch(inner)
         self._direction = direction
         self._within = within
+        self._now = 0
         self._out: list[Crossing] = []
         self._in: Crossing | None = None
 
@@ -47,12 +48,19 @@ class FenceWatch:
         The inner line may be confirmed before the outer one (they are close, or the outer one is the nearer to the
         point of landing), so either order of confirmation is taken; the instants decide.
         """
-        outer, inner = self._outer.observe(now), self._inner.observe(now)
+        self._now = now.ticks
+        return self._found(self._outer.observe(now), self._inner.observe(now))
+
+    def lost(self) -> list[Finding]:
+        """What is to be believed now that the track is out of sight."""
+        return self._found(self._outer.lost(), self._inner.lost())
+
+    def _found(self, outer: Crossing | None, inner: Crossing | None) -> list[Finding]:
         if outer is not None and direction_of(outer) == self._direction:
             self._out.append(outer)
         if inner is not None:
             self._in = inner if direction_of(inner) == self._direction else None
-        self._out = [crossing for crossing in self._out if now.ticks - crossing.at.ticks <= 2 * self._within]
+        self._out = [crossing for crossing in self._out if self._now - crossing.at.ticks <= 2 * self._within]
         landed = self._in
         if landed is None:
             return []

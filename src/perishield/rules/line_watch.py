@@ -92,6 +92,16 @@ class LineWatch:
         self._clear = self._clear + 1 if self._shape.distance(now.point) > margin else 0
         if not self._clear or (self._armed and self._pending and self._clear < CLEAR_PICTURES):
             return None
+        return self._settle()
+
+    def lost(self) -> Crossing | None:
+        """The crossing to believe when the object is seen no more after one last picture clear of the line.
+
+        Whoever climbs down behind a wall, or leaves the picture, is often seen beyond the line just once.
+        """
+        return self._settle() if self._armed and self._clear else None
+
+    def _settle(self) -> Crossing | None:
         balance = sum(crossing.sign for crossing in self._pending)
         decisive = [crossing for crossing in self._pending if crossing.sign * balance > 0]
         confirmed = decisive[-1] if decisive and self._armed else None

@@ -36,7 +36,13 @@ class TripwireWatch:
 
     def observe(self, now: Sighting) -> list[Finding]:
         """What this picture confirms."""
-        crossing = self._watch.observe(now)
+        return self._found(self._watch.observe(now))
+
+    def lost(self) -> list[Finding]:
+        """What is to be believed now that the track is out of sight."""
+        return self._found(self._watch.lost())
+
+    def _found(self, crossing: Crossing | None) -> list[Finding]:
         if crossing is None or self._direction not in ("any", direction_of(crossing)):
             return []
         at = crossing.at

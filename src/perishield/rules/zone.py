@@ -97,7 +97,15 @@ class ZoneWatch:
         self._within = within
         if self._inside is None:
             self._inside = within
-        if within == self._inside or self._clear < CLEAR_PICTURES:
+        return self._settle(now) if self._clear >= CLEAR_PICTURES else []
+
+    def lost(self) -> list[Finding]:
+        """What is to be believed now that the track is out of sight."""
+        return self._settle(self._last) if self._clear and self._last is not None else []
+
+    def _settle(self, now: Sighting) -> list[Finding]:
+        within = self._within
+        if within == self._inside:
             return []
         self._inside = within
         at = self._met or now
