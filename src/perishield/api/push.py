@@ -51,6 +51,9 @@ class Listener:
         self._tracks += track
         self._news.set()
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     async def next(self) -> str:
         """The oldest message; after losses, first a notice of how many there were."""
         while not self._waiting:
