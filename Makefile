@@ -9,7 +9,7 @@ WEB := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint types bench format lock clean
+.PHONY: help setup setup-dev run test lint types web bench format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,11 @@ lint: setup-dev ## Style and floors
 
 types: setup-dev ## mypy, strict
 	$(BIN)/mypy
+
+web: setup-dev ## Types and tests of the console
+	cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent types
+	cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent test
 
 bench: setup-dev ## Recording beside ffmpeg, and start-up
 	$(BIN)/perishield bench start --json
@@ -61,6 +66,7 @@ $(VENV)/.installed: $(VENV)/.uv pyproject.toml requirements.lock hatch_build.py 
 	@echo "Installing (once; builds the console, about a minute)..."
 	@$(UV) install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
 	@$(UV) install -q --python $(BIN)/python --no-deps --reinstall -e .
+	@$(BIN)/python -m compileall -q src/perishield
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock

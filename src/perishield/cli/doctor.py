@@ -51,11 +51,12 @@ def machine(config: Path | None) -> list[Finding]:
 
 
 def _data(settings: Settings) -> Finding:
-    try:
-        node.prepare(settings)
-    except PeriShieldError as error:
-        return Finding("data folder", "bad", str(error))
-    return Finding("data folder", "ok", "writable")
+    """Without making the folder: looking must not change anything."""
+    folder = settings.data.dir.absolute()
+    place = next(place for place in (folder, *folder.parents) if place.exists())
+    if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
+        return Finding("data folder", "ok", "writable" if place == folder else f"will be made in {place}")
+    return Finding("data folder", "bad", f"{place} cannot be written; choose another by [data] dir")
 
 
 def _disk(settings: Settings) -> Finding:
