@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _CELL = 20
 """Side, in pixels, of the cells over which local light is estimated."""
 
+_UNREST_S = 60.0
+"""Time constant with which it is forgotten that a pixel differed."""
+
 
 class Background:
     """One camera's model, for pictures of (height, width) float32 brightness 0..255.
@@ -33,6 +36,7 @@ class Background:
         least: float = 7.0,
         deviations: float = 4.0,
         learn_s: float = 8.0,
+        patience_s: float = 2.0,
         keep_s: float = 90.0,
     ) -> None:
         self.pictures = 1
@@ -40,6 +44,8 @@ class Background:
         self._deviations = np.float32(deviations)
         self._learn_s = learn_s
         self._keep_s = keep_s
+        self._patience_s = np.float32(patience_s)
+        self._unrest = np.zeros(first.shape, np.float32)
         self._mean = first.copy()
         self._variance = np.full(first.shape, 25.0, np.float32)
         height, width = first.shape
@@ -68,15 +74,25 @@ class Background:
         excess: NDArray[np.float32] = np.abs(change) / self._threshold(_widest(self._variance))
         return change, excess
 
-    def learn(self, luma: NDArray[np.float32], elapsed_s: float, kept: NDArray[np.bool_]) -> None:
-        """Take in the picture last compared; `kept` marks the pixels of objects on their way."""
+    def learn(
+        self, luma: NDArray[np.float32], elapsed_s: float, different: NDArray[np.bool_], kept: NDArray[np.bool_]
+    ) -> None:
+        """Take in the picture last compared.
+
+        `different` marks its foreground, `kept` the pixels of objects on their way. What differs elsewhere is left
+        alone at first, since it may be an object that has not shown yet that it travels; where a pixel has differed
+        for `patience_s` in all, it is learned as what this place looks like.
+        """
         self.pictures += 1
         rate = max(1 - np.exp(-elapsed_s / self._learn_s), 1 / self.pictures)
         slow = min(rate, 1 - np.exp(-elapsed_s / self._keep_s))
-        rates = np.where(kept, np.float32(slow), np.float32(rate))
+        self._unrest *= np.float32(np.exp(-elapsed_s / _UNREST_S))
+        self._unrest += np.float32(min(elapsed_s, 1.0)) * (different & ~kept)
+        still = kept | (different & (self._unrest < self._patience_s))
+        rates = np.where(still, np.float32(slow), np.float32(rate))
         self._mean += rates * (luma - self._mean)
         squared = np.minimum(np.square(self._change), 3600.0)
-        self._variance += np.where(kept, np.float32(0), rates) * (squared - self._variance)
+        self._variance += np.where(still, np.float32(0), rates) * (squared - self._variance)
 
     def restart(self, luma: NDArray[np.float32]) -> None:
         """Another view: begin with this picture, knowing what usually moves where."""

@@ -11,7 +11,8 @@ from perishield.model.geometry import Box
 from perishield.model.media import TIMESCALE
 from perishield.model.vision import MOTION, Detections
 from perishield.vision.background import Background
-from perishield.vision.blobs import Blobs, blobs
+from perishield.vision.blobs import blobs
+from perishield.vision.bodies import is_shadow, joined, parted, solid, stem
 from perishield.vision.movers import Mover, Movers
 from perishield.vision.picture import Shrinker
 
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
     from perishield.vision.picture import Picture
 
 _WIDTH = 320
-_LEAST_AREA = 14
 _FLOOD = 0.35
 """Share of the picture that cannot be objects any more: the light was switched, or the camera was turned."""
 _WARM_UP_PICTURES = 6
+_KEPT_S = 2.0
+_MARGIN = 3
 
 
 class MotionDetector:
@@ -62,6 +64,7 @@ class _CameraMotion:
         self._shrink = Shrinker(self._width, self._height, "gray")
         self._background: Background | None = None
         self._movers = Movers()
+        self._trodden: list[tuple[float, tuple[slice, slice]]] = []
         self._time_s = 0.0
 
     def fits(self, picture: Picture) -> bool:
@@ -77,20 +80,32 @@ class _CameraMotion:
         elapsed = max(time_s - self._time_s, 0.0)
         self._time_s = time_s
         background = self._background
-        _, excess = background.compare(luma)
-        mask = _cleaned(excess > 1)
+        change, excess = background.compare(luma)
+        different = excess > 1
+        mask = _cleaned(different)
         if mask.mean() > _FLOOD:
             background.restart(luma)
             self._movers.clear()
+            self._trodden.clear()
             return self._boxes([], [])
-        found = _merged(_solid(blobs(mask, excess)))
-        movers = self._movers.update(found, time_s) if background.pictures >= _WARM_UP_PICTURES else []
-        kept = np.zeros(luma.shape, bool)
+        expected = self._movers.apart(time_s)
+        parts = [box for box in solid(blobs(mask, excess)) if not is_shadow(box, mask, change, luma)]
+        found, cut = parted(joined(parts, expected), expected, mask)
+        movers = self._movers.update(found, time_s, cut) if background.pictures >= _WARM_UP_PICTURES else []
+        background.learn(luma, elapsed, different, self._kept(time_s))
+        return self._boxes([stem(mask, mover.box) for mover in movers], [_score(mover) for mover in movers])
+
+    def _kept(self, time_s: float) -> NDArray[np.bool_]:
+        """Pixels on which a travelling object was within the last seconds, with a margin."""
         for mover in self._movers.confirmed:
             x1, y1, x2, y2 = (round(side) for side in mover.box)
-            kept[max(0, y1 - 2) : y2 + 2, max(0, x1 - 2) : x2 + 2] = True
-        background.learn(luma, elapsed, kept)
-        return self._boxes([mover.box for mover in movers], [_score(mover) for mover in movers])
+            place = np.s_[max(0, y1 - _MARGIN) : y2 + _MARGIN, max(0, x1 - _MARGIN) : x2 + _MARGIN]
+            self._trodden.append((mover.time_s, place))
+        self._trodden = [(when, place) for when, place in self._trodden if time_s - when <= _KEPT_S]
+        kept = np.zeros((self._height, self._width), bool)
+        for _, place in self._trodden:
+            kept[place] = True
+        return kept
 
     def _boxes(self, boxes: Sequence[Box], scores: Sequence[float]) -> Detections:
         scale = np.array([self._size[0] / self._width, self._size[1] / self._height] * 2, np.float32)
@@ -120,38 +135,3 @@ def _cleaned(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     near[1:] += across[:-1]
     near[:-1] += across[1:]
     return mask & (near >= 4)
-
-
-def _solid(found: Blobs) -> list[tuple[Box, float]]:
-    """(box, area) of what is large and distinct enough, largest first."""
-    good = np.flatnonzero((found.areas >= _LEAST_AREA) & (found.weights >= 1.5 * found.areas))
-    order = good[np.argsort(-found.areas[good])][:40]
-    return [((*map(float, found.boxes[index]),), float(found.areas[index])) for index in order]  # type: ignore[misc]
-
-
-def _merged(parts: list[tuple[Box, float]]) -> list[Box]:
-    """Parts above one another are one body: the trunk behind a rail, legs below a dark jacket."""
-    boxes = [box for box, _ in parts]
-    merged = True
-    while merged:
-        merged = False
-        for one in range(len(boxes)):
-            for other in range(one + 1, len(boxes)):
-                if _one_body(boxes[one], boxes[other]):
-                    a, b = boxes[one], boxes.pop(other)
-                    boxes[one] = (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))
-                    merged = True
-                    break
-            if merged:
-                break
-    return boxes
-
-
-def _one_body(a: Box, b: Box) -> bool:
-    width_a, width_b = a[2] - a[0], b[2] - b[0]
-    shared = min(a[2], b[2]) - max(a[0], b[0])
-    if shared < 0.5 * min(width_a, width_b):
-        return False
-    gap = max(a[1], b[1]) - min(a[3], b[3])
-    height = max(a[3], b[3]) - min(a[1], b[1])
-    return gap <= max(3.0, 0.2 * height) and height <= 4.0 * max(width_a, width_b)

@@ -10,6 +10,8 @@ from perishield.model.geometry import Box
 
 _FORGET_S = 1.5
 _SPEED_MEMORY = 0.5
+_TOGETHER_S = 2.5
+"""How long two that touch are still told apart by where they were going."""
 
 
 @dataclass(slots=True, eq=False)
@@ -23,7 +25,8 @@ class Mover:
     walked: float = 0.0
     speed: tuple[float, float] = (0.0, 0.0)
     confirmed: bool = False
-    seen: bool = True
+    alone_s: float = 0.0
+    """When it was last seen apart from others."""
     sizes: list[tuple[float, float]] = field(default_factory=list)
 
     @property
@@ -34,6 +37,11 @@ class Mover:
     def way(self) -> float:
         """How far it is from where it was first seen."""
         return math.dist(self.centre, self.born)
+
+    def expected(self, time_s: float) -> Box:
+        """Its box, moved on to that time."""
+        across, down = (speed * (time_s - self.time_s) for speed in self.speed)
+        return self.box[0] + across, self.box[1] + down, self.box[2] + across, self.box[3] + down
 
 
 class Movers:
@@ -50,14 +58,21 @@ class Movers:
         """Those on their way, also such as are out of sight for a moment."""
         return [mover for mover in self._all if mover.confirmed]
 
-    def update(self, boxes: Sequence[Box], time_s: float) -> list[Mover]:
-        """The mover of each box, in the order of the boxes."""
+    def apart(self, time_s: float) -> list[Box]:
+        """Where those on their way should be now that were seen apart from others a moment ago."""
+        return [
+            mover.expected(time_s)
+            for mover in self._all
+            if mover.confirmed and mover.hits >= 5 and time_s - mover.alone_s <= _TOGETHER_S
+        ]
+
+    def update(self, boxes: Sequence[Box], time_s: float, shared: Sequence[bool] = ()) -> list[Mover]:
+        """The mover of each box, in the order of the boxes; `shared` marks boxes cut out of a common blob."""
         pairs = []
         for row, mover in enumerate(self._all):
-            mover.seen = False
             elapsed = time_s - mover.time_s
-            x, y = mover.centre
-            x, y = x + mover.speed[0] * elapsed, y + mover.speed[1] * elapsed
+            left, top, right, bottom = mover.expected(time_s)
+            x, y = (left + right) / 2, (top + bottom) / 2
             size = max(mover.box[2] - mover.box[0], mover.box[3] - mover.box[1])
             for column, box in enumerate(boxes):
                 apart = math.dist((x, y), ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2))
@@ -79,6 +94,8 @@ class Movers:
                 self._all.append(known)
             else:
                 _advance(known, box, time_s)
+            if not (shared and shared[column]):
+                known.alone_s = time_s
             result.append(known)
         self._all = [mover for mover in self._all if time_s - mover.time_s <= _FORGET_S]
         return result
@@ -96,11 +113,10 @@ def _advance(mover: Mover, box: Box, time_s: float) -> None:
     )
     mover.walked += math.hypot(*step)
     mover.hits += 1
-    mover.seen = True
     mover.time_s = time_s
     mover.sizes.append((box[2] - box[0], box[3] - box[1]))
     del mover.sizes[:-12]
-    if not mover.confirmed and mover.hits >= 4:
+    if not mover.confirmed and mover.hits >= 3:
         width = sorted(size[0] for size in mover.sizes)[len(mover.sizes) // 2]
         far = mover.way >= max(4.0, 0.6 * width)
         mover.confirmed = far and mover.way >= 0.5 * mover.walked
