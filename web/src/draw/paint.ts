@@ -11,7 +11,7 @@ export const INK = {
   halo: 'rgba(0, 0, 0, 0.55)',
 } as const
 
-const FONT = '600 12px system-ui, -apple-system, "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif'
+const FONT = '600 11px system-ui, -apple-system, "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif'
 
 type Context = CanvasRenderingContext2D
 
@@ -86,15 +86,15 @@ export function paintDirection(
 export function paintLabel(context: Context, text: string, x: number, y: number, colour: string, ink = '#0b0f14'): void {
   context.font = FONT
   context.textBaseline = 'middle'
-  const width = context.measureText(text).width + 10
+  const width = context.measureText(text).width + 8
   const left = Math.max(1, Math.min(x, context.canvas.clientWidth - width - 1))
-  const top = Math.max(1, y - 18)
+  const top = Math.max(1, y - 16)
   context.fillStyle = colour
   context.beginPath()
-  context.roundRect(left, top, width, 17, 3)
+  context.roundRect(left, top, width, 15, 3)
   context.fill()
   context.fillStyle = ink
-  context.fillText(text, left + 5, top + 9)
+  context.fillText(text, left + 4, top + 8)
 }
 
 export interface RulePaint {

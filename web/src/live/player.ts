@@ -30,6 +30,8 @@ export interface PlayerEvents {
 
 const TICK_MS = 250
 const TRACKS_LOST_S = 2.5
+/** Shorter stops are not worth a word. */
+const PATIENCE_MS = 1500
 
 function mediaSourceClass(): typeof MediaSource | undefined {
   if (typeof MediaSource !== 'undefined') return MediaSource
@@ -57,6 +59,7 @@ export class LivePlayer {
   private backlog: ArrayBuffer[] = []
   private objectUrl = ''
   private timer = 0
+  private patience = 0
   private status: PlayerStatus = 'connecting'
   private clockOffset: number | null = null
   private placed = false
@@ -95,6 +98,7 @@ export class LivePlayer {
 
   stop(): void {
     window.clearInterval(this.timer)
+    window.clearTimeout(this.patience)
     this.video.removeEventListener('waiting', this.onWaiting)
     this.video.removeEventListener('playing', this.onPlaying)
     this.video.removeEventListener('error', this.onError)
@@ -230,7 +234,10 @@ export class LivePlayer {
 
   private readonly onWaiting = (): void => {
     this.pace.stalled(performance.now() / 1000)
-    if (this.status === 'playing') this.set('waiting')
+    window.clearTimeout(this.patience)
+    this.patience = window.setTimeout(() => {
+      if (this.status === 'playing' && this.video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) this.set('waiting')
+    }, PATIENCE_MS)
   }
 
   private readonly onPlaying = (): void => this.set('playing')
