@@ -36,6 +36,7 @@ log = Log("ingest")
 _SPREAD_S = 0.01
 _SITE_EVERY_S = 1.0
 _RING_EVERY_S = 2.0
+_HEARD_AFTER_S = 1.5
 _RING_STEPS = 8
 
 
@@ -140,7 +141,10 @@ class Ingest:
             config.media_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
         except OSError as error:
             log.error("storage.failed", folder=str(config.media_dir), message=str(error))
-        for row in await asyncio.to_thread(recover, config.media_dir, self._started):
+        recovered = await asyncio.to_thread(recover, config.media_dir, self._started)
+        # Those who listen find this process again within half a second of its start, and miss what it says before.
+        await asyncio.sleep(max(0.0, self._started + _HEARD_AFTER_S - time.time()))
+        for row in recovered:
             self._listeners.on_segment(row)
         ring = Ring(
             self._root,
@@ -216,6 +220,7 @@ async def serve(config: IngestConfig) -> None:
 
 
 def main() -> int:
+    logs.configure()
     try:
         config = read_config(IngestConfig)
         logs.configure(config.log_level, config.log_format)

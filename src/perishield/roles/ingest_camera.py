@@ -23,6 +23,7 @@ log = Log("ingest")
 
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
+_TELL_FIRST_S = 1.0
 _TELL_EVERY_S = 5.5
 
 
@@ -69,6 +70,8 @@ class CameraIngest:
         self._fault: StorageError | None = None
         self._state = StreamState(camera=camera.id, condition=StreamCondition.OFF, since=time.time())
         self._told = 0.0
+        # Listeners join after us: what they missed is repeated soon, and then now and then.
+        self._tell_again_s = _TELL_FIRST_S
         self._task: asyncio.Task[None] | None = None
 
     def start(self, delay_s: float) -> None:
@@ -116,7 +119,8 @@ class CameraIngest:
         if self._watched_until and wall >= self._watched_until:
             self._watched_until = 0.0
             self._set_delay()
-        if not 0 <= wall - self._told < _TELL_EVERY_S:
+        if not 0 <= wall - self._told < self._tell_again_s:
+            self._tell_again_s = min(_TELL_EVERY_S, self._tell_again_s * 2)
             self._tell(self._state)
 
     @property
