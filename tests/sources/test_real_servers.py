@@ -1,0 +1,73 @@
+"""Our client against RTSP servers that we did not write."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SERVER = Path(__file__).with_name("gst_server.py")
+
+
+@pytest.fixture(scope="module")
+def gstreamer() -> Iterator[str]:
+    """The address of a running GStreamer rtsp-server."""
+    process = subprocess.Popen(["/usr/bin/python3", str(SERVER)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        port = process.stdout.readline().strip()
+        assert port.isdecimal(), "the server did not start"
+        yield f"rtsp://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.mark.real("gstreamer")
+@pytest.mark.parametrize(("path", "codec"), [("h264", "h264"), ("h265", "h265")])
+async def test_gstreamer_serves_and_every_frame_decodes(gstreamer, watch, until, path, codec):
+    watched = watch(f"{gstreamer}/{path}")
+    await until(lambda: len(watched.sink.packets) >= 60, "packets", 40)
+    await watched.stop()
+    video = watched.sink.formats[0]
+    assert (video.codec, video.width, video.height) == (codec, 320, 240)
+    assert watched.sink.discontinuities == []
+    assert watched.sink.decode() >= len(watched.sink.packets) - 1
+    seconds = (watched.sink.packets[-1].dts - watched.sink.packets[0].dts) / 90_000
+    assert seconds == pytest.approx(len(watched.sink.packets) / 25, rel=0.2)
+
+
+@pytest.mark.real("gstreamer")
+async def test_gstreamer_accepts_our_digest(gstreamer, watch, until):
+    watched = watch(f"{gstreamer}/secret", username="guard", password="night & day")
+    await until(lambda: len(watched.sink.packets) >= 5, "packets", 40)
+
+
+@pytest.mark.real("gstreamer")
+async def test_gstreamer_refuses_a_wrong_password(gstreamer, watch, until):
+    watched = watch(f"{gstreamer}/secret", username="guard", password="day & night", after_auth_failed_s=60)
+    await until(lambda: any(watched.codes), "code", 40)
+    assert watched.state.code == "auth_failed"
+
+
+@pytest.mark.real("gstreamer")
+@pytest.mark.real("ffmpeg")
+async def test_what_ffmpeg_publishes_to_a_server_arrives(gstreamer, watch, until, clip_files):
+    publisher = subprocess.Popen(
+        ["ffmpeg", "-hide_banner", "-loglevel", "error", "-re", "-stream_loop", "-1", "-i", str(clip_files["plain"])]
+        + ["-c", "copy", "-rtsp_transport", "tcp", "-f", "rtsp", f"{gstreamer}/publish"],
+        stderr=sys.stderr,
+    )
+    try:
+        watched = watch(f"{gstreamer}/published", response_s=20)
+        await until(lambda: len(watched.sink.packets) >= 50, "packets", 60)
+        await watched.stop()
+    finally:
+        publisher.kill()
+        publisher.wait()
+    assert (watched.sink.formats[0].width, watched.sink.formats[0].height) == (160, 120)
+    assert watched.sink.decode() >= len(watched.sink.packets) - 1
