@@ -265,6 +265,7 @@ def _report(ended: set[asyncio.Task[Any]]) -> int:
 def main() -> int:
     import uvloop
 
+    logs.configure()
     try:
         config = read_config(ServerConfig)
         logs.configure(config.log_level, config.log_format)
