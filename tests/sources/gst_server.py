@@ -1,12 +1,13 @@
 """A real RTSP server for tests, run by the system's Python: GStreamer's rtsp-server.
 
-/h264 and /h265 play test pictures; /secret wants a user and a password; what is published to /publish is served again at
-/published. Prints its port once it listens.
+/h264 and /h265 play test pictures; /secret wants a user and a password; what is published to /publish is served
+again at /published. Tells its port on stdout once it listens.
 """
 
 from __future__ import annotations
 
 import socket
+import sys
 
 import gi
 
@@ -82,7 +83,8 @@ def main() -> None:
     auth.add_digest("guard", "night & day", token("user"))
     server.set_auth(auth)
     server.attach(None)
-    print(server.get_bound_port(), flush=True)
+    sys.stdout.write(f"{server.get_bound_port()}\n")
+    sys.stdout.flush()
     GLib.MainLoop().run()
 
 

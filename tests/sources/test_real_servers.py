@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,11 +56,10 @@ async def test_gstreamer_refuses_a_wrong_password(gstreamer, watch, until):
 @pytest.mark.real("gstreamer")
 @pytest.mark.real("ffmpeg")
 async def test_what_ffmpeg_publishes_to_a_server_arrives(gstreamer, watch, until, clip_files):
-    publisher = subprocess.Popen(
-        ["ffmpeg", "-hide_banner", "-loglevel", "error", "-re", "-stream_loop", "-1", "-i", str(clip_files["plain"])]
-        + ["-c", "copy", "-rtsp_transport", "tcp", "-f", "rtsp", f"{gstreamer}/publish"],
-        stderr=sys.stderr,
-    )
+    clip = str(clip_files["plain"])
+    source = ["-re", "-stream_loop", "-1", "-i", clip, "-c", "copy"]
+    target = ["-rtsp_transport", "tcp", "-f", "rtsp", f"{gstreamer}/publish"]
+    publisher = subprocess.Popen(["ffmpeg", "-hide_banner", "-loglevel", "error", *source, *target])
     try:
         watched = watch(f"{gstreamer}/published", response_s=20)
         await until(lambda: len(watched.sink.packets) >= 50, "packets", 60)

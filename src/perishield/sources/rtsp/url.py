@@ -14,7 +14,7 @@ from perishield.model.errors import SourceError, mask_url
 
 DEFAULT_PORT = 554
 _ADDRESS = re.compile(r"(?P<scheme>rtsps?)://(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
-_HOST = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.%]+)\]|(?P<host>[^:/?#\[\]]+))(?::(?P<port>\d{1,5}))?")
+_HOST = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.%]+)\]|(?P<host>[^\x00-\x20\x7f:/?#\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
 _FOREIGN_BASE = re.compile(r"(?:rtsps?://)*[^/?]*(?P<path>[/?].*)?", re.IGNORECASE | re.DOTALL)
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\U0010ffff]")
 
