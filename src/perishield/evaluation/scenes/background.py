@@ -13,6 +13,8 @@ from perishield.evaluation.scenes.scene import Block, Scene
 from perishield.evaluation.scenes.texture import Noise, halved, levels, pulses, softened, tone
 
 _TILE = 48
+_WOODS = 130.0
+"""Metres at which the open ground ends and the tree line begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,8 @@ def _surroundings(scene: Scene, view: View, noise: Noise, rays: tuple[Array, Arr
     sky = np.array(light.sky, np.float32)
     colour = _sky(scene, noise, rx, ry, rz)
     distance = np.where(rz < -1e-3, -view.position[2] / np.minimum(rz, -1e-3), np.float32(1e4)).astype(np.float32)
-    on_ground = distance < 400
-    reach = np.minimum(distance, 400)
+    on_ground = distance < _WOODS
+    reach = np.minimum(distance, _WOODS)
     x, y = view.position[0] + rx * reach, view.position[1] + ry * reach
     footprint = reach / view.focal / 2 / np.maximum(-rz, 0.02) ** 0.5
     key = _key(scene, x, y, np.zeros_like(x))

@@ -22,9 +22,10 @@ from perishield.evaluation.scenes.scene import (
 from perishield.model.geometry import Point
 from perishield.model.rules import Fence, Rule
 
-OUTER_Y, INNER_Y = -0.3, 1.3
+OUTER_Y, INNER_Y = -0.3, 0.9
 """Where the fence rule's lines run on the ground. A climber's foot on the picture first rises with him, to beyond the
-outer line, then falls over it in the drop and walks over the inner one; people who keep outside stay 2 m from both."""
+outer line, then falls over it in the drop and turns away over the inner one. The inner line keeps so far from the
+fence that a shadow that drops beside him does not cross it by itself; people who keep outside stay away from both."""
 
 
 def demo_scenes() -> tuple[Scene, ...]:
@@ -86,8 +87,8 @@ def _north() -> Scene:
         blocks=(Block(low=(26.0, 4.2, 0.0), high=(38.0, 16.0, 4.5), material="brick", colour=(0.42, 0.24, 0.17)),),
         trees=(
             Tree(at=(14.0, -11.0), height=5.2, width=4.2, period_s=5.0),
-            Tree(at=(27.0, -12.0), height=6.0, width=5.0, period_s=4.0, colour=(0.09, 0.14, 0.04)),
-            Tree(at=(7.5, -10.5), height=2.2, width=3.0, period_s=3.0, colour=(0.08, 0.12, 0.03)),
+            Tree(at=(27.0, -12.0), height=6.0, width=5.0, period_s=4.0, colour=(0.085, 0.115, 0.045)),
+            Tree(at=(7.5, -10.5), height=2.2, width=3.0, period_s=3.0, colour=(0.075, 0.1, 0.04)),
         ),
         actors=(
             Actor(
@@ -141,24 +142,24 @@ def _south() -> Scene:
     pose = CameraPose(position=(0.0, 6.4, 4.4), heading=212.0, pitch=-14.5)
     intruder = PersonLook(
         height=1.74,
-        top=(0.22, 0.23, 0.25),
-        second=(0.05, 0.05, 0.05),
-        pattern="plain",
-        trousers=(0.06, 0.07, 0.1),
-        hood=True,
+        top=(0.3, 0.33, 0.38),
+        second=(0.05, 0.06, 0.09),
+        pattern="panels",
+        trousers=(0.05, 0.055, 0.075),
+        backpack=True,
     )
     passer = PersonLook(
         height=1.68, top=(0.4, 0.3, 0.06), second=(0.5, 0.5, 0.45), pattern="vest", trousers=(0.07, 0.08, 0.12)
     )
     light = Light(
         lamp=(-7.0, 4.6, 6.5),
-        key=(1.35, 1.1, 0.78),
+        key=(1.4, 1.28, 1.1),
         sky=(0.33, 0.36, 0.43),
         bounce=(0.09, 0.09, 0.085),
         zenith=(0.15, 0.18, 0.25),
         horizon=(0.27, 0.27, 0.31),
         softness=0.06,
-        exposure=1.0,
+        exposure=1.3,
     )
     return Scene(
         name="south-fence",

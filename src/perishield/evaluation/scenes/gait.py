@@ -88,11 +88,11 @@ def standing(place: Array, yaw: float, size: float, moment: float) -> Pose:
     ground = np.array([place[0], place[1], 0.0], np.float32)
     forward, left = forward_of(yaw), left_of(yaw)
     shift = 0.025 * np.sin(moment * 0.9)
-    pelvis = ground + left * np.float32(shift) + UP * np.float32(0.925 * size)
+    pelvis = ground + left * np.float32(shift) + UP * np.float32(0.95 * size)
     feet = np.stack([ground + left * 0.11 * size + forward * 0.03, ground - left * 0.11 * size - forward * 0.03])
     feet[:, 2] = ANKLE * size
     shoulder = 0.19 * size
-    hang = (0.46 - 0.52 + 0.004 * np.sin(moment * 1.7)) * size
+    hang = (0.435 - 0.52 + 0.004 * np.sin(moment * 1.7)) * size
     hands = np.stack(
         [pelvis + left * (shoulder + 0.07) + forward * 0.06, pelvis - left * (shoulder + 0.07) + forward * 0.08]
     )
@@ -135,8 +135,8 @@ def walking(way: Path, moment: float, size: float) -> Pose:
             toes[foot] = -0.3 * max(0.0, 1 - part / (0.15 * grounded))
         feet[foot] = (spot[0], spot[1], (ANKLE + lift) * size)
         swings.append(float(np.cos(2 * np.pi * (cycle - 0.02))))
-    bob = 0.022 * np.cos(4 * np.pi * (phase - grounded / 2)) * (1 + 1.2 * fast)
-    rise = (0.905 - 0.035 * fast + bob) * size
+    bob = 0.026 * np.cos(4 * np.pi * (phase - grounded / 2)) * (1 + 1.2 * fast)
+    rise = (0.934 - 0.05 * fast + bob) * size
     pelvis = ground + UP * np.float32(rise)
     lean = 0.05 + 0.2 * fast
     hands = np.zeros((2, 3), np.float32)

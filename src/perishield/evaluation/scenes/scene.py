@@ -98,7 +98,7 @@ class Tree:
     height: float
     width: float
     base: float = 0.0
-    colour: Colour = (0.07, 0.13, 0.035)
+    colour: Colour = (0.07, 0.11, 0.042)
     period_s: float = 5.0
     branch: bool = False
 

@@ -93,7 +93,7 @@ def _crown(
     leaf = max(0.9, wide / 90)
     lamp = scene.light.lamp is not None
     light = np.array(scene.light.sky, np.float32) * np.float32(1.2)
-    key = np.array(scene.light.key, np.float32) * np.float32(0.25 if lamp else 0.85)
+    key = np.array(scene.light.key, np.float32) * np.float32(0.06 if lamp else 0.85)
     clumps = rng.normal(0, 1, (34, 3))
     clumps /= np.maximum(1, np.sqrt((clumps**2).sum(1, keepdims=True)) / 0.8)
     for _ in range(_LEAVES):
