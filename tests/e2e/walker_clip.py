@@ -7,8 +7,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-WIDTH, HEIGHT, FPS, SECONDS = 640, 360, 10, 16
-WALKS = (2.0, 8.0)
+WIDTH, HEIGHT, FPS, SECONDS = 640, 360, 10, 10
+WALKS = (1.0, 7.0)
 """From when to when of each loop the walker is in the picture."""
 
 
