@@ -110,13 +110,15 @@ BAD_CAMERAS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("field", "change"), BAD_CAMERAS)
-async def test_bad_cameras_are_refused_by_field(node: Any, field: str, change: dict[str, Any]) -> None:
-    body = {"name": "Gate", "url": "rtsp://10.0.0.4/", **change}
-    answer = await node.client.post("/api/cameras", content=_json(body), headers={"content-type": "application/json"})
-    assert code_of(answer) == (422, "invalid")
-    assert answer.json()["params"]["field"] == field
-    assert answer.json()["detail"].startswith(field)
+async def test_bad_cameras_are_refused_by_field(node: Any) -> None:
+    for field, change in BAD_CAMERAS:
+        body = {"name": "Gate", "url": "rtsp://10.0.0.4/", **change}
+        answer = await node.client.post(
+            "/api/cameras", content=_json(body), headers={"content-type": "application/json"}
+        )
+        assert code_of(answer) == (422, "invalid"), change
+        assert answer.json()["params"]["field"] == field, change
+        assert answer.json()["detail"].startswith(field), change
     assert (await node.client.get("/api/cameras")).json()["total"] == 0
 
 
@@ -236,15 +238,15 @@ BAD_RULES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("change", BAD_RULES)
-async def test_rules_that_make_no_sense_are_refused(node: Any, change: dict[str, Any]) -> None:
+async def test_rules_that_make_no_sense_are_refused(node: Any) -> None:
     await node.add_camera()
-    answer = await node.client.post(
-        "/api/rules", content=_json({**LINE, **change}), headers={"content-type": "application/json"}
-    )
-    status, code = code_of(answer)
-    assert status == 422
-    assert code in ("invalid", "rule_invalid")
+    for change in BAD_RULES:
+        answer = await node.client.post(
+            "/api/rules", content=_json({**LINE, **change}), headers={"content-type": "application/json"}
+        )
+        status, code = code_of(answer)
+        assert status == 422, change
+        assert code in ("invalid", "rule_invalid"), change
     assert (await node.client.get("/api/rules")).json()["total"] == 0
 
 
