@@ -63,8 +63,8 @@ class H264Depacketizer(Depacketizer):
 
     @staticmethod
     def _opens(kind: int, following: int) -> bool:
-        """Parameter sets and delimiters come first; of slices, that with first_mb_in_slice 0 (ue(v): one bit)."""
-        return kind in (_SPS, _DELIMITER) or (kind in (1, _IDR) and following & 0x80 != 0)
+        """What precedes slices comes first; of slices, that with first_mb_in_slice 0 (ue(v): one bit)."""
+        return kind in (_SEI, _SPS, _DELIMITER) or (kind in (1, _IDR) and following & 0x80 != 0)
 
     def nal(self, nal: bytes) -> None:
         kind = nal[0] & 31 if nal else 0

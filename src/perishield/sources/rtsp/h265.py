@@ -15,7 +15,7 @@ from perishield.sources.parameter_sets import ParameterSets
 from perishield.sources.rtsp.depacketizer import Depacketizer
 
 _AGGREGATION, _FRAGMENT = 48, 49
-_VPS, _PPS, _DELIMITER, _FILLER = 32, 34, 35, 38
+_VPS, _SPS, _PPS, _DELIMITER, _FILLER, _PREFIX_SEI = 32, 33, 34, 35, 38, 39
 _FIRST_KEY, _LAST_KEY = 16, 21
 _LAST_SLICE = 31
 
@@ -72,7 +72,7 @@ class H265Depacketizer(Depacketizer):
     @staticmethod
     def _opens(kind: int, following: int) -> bool:
         """Of slices, the one with first_slice_segment_in_pic_flag (clause 7.3.6.1)."""
-        return kind in (_VPS, 33, _DELIMITER) or (kind <= _LAST_SLICE and following & 0x80 != 0)
+        return kind in (_VPS, _SPS, _DELIMITER, _PREFIX_SEI) or (kind <= _LAST_SLICE and following & 0x80 != 0)
 
     def nal(self, nal: bytes) -> None:
         if len(nal) < 3:
