@@ -76,15 +76,14 @@ def pss(pid: int) -> int:
 def _thread_times(pids: Iterable[int]) -> dict[tuple[int, str], int]:
     times = {}
     for pid in pids:
-        folder = f"/proc/{pid}/task"
         try:
-            threads = os.listdir(folder)
+            threads = list((_PROC / str(pid) / "task").iterdir())
         except OSError:
             continue
         for thread in threads:
-            text = _read(Path(folder, thread, "schedstat"))
+            text = _read(thread / "schedstat")
             if text:
-                times[pid, thread] = int(text.split()[0])
+                times[pid, thread.name] = int(text.split()[0])
     return times
 
 

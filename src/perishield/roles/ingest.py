@@ -211,9 +211,11 @@ async def serve(config: IngestConfig) -> None:
     try:
         say_ready()
         log.info("ingest.ready", pid=os.getpid())
-        # What was imported lives as long as the process: no collection need look at it again.
+        # What was imported lives as long as the process: no collection need look at it again. Packets form no cycles,
+        # so looking for some among every few hundred of them is wasted.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
         await Ingest(config, bus).run(stop)
     finally:
         await bus.close()

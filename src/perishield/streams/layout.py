@@ -61,12 +61,22 @@ def write_sidecar(media: str | Path, row: SegmentRow) -> None:
     path = f"{media}/{sidecar_path(row.path)}"
     temporary = f"{path}.tmp"
     try:
-        with open(temporary, "wb") as file:
-            file.write(_row_encoder.encode(row))
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+        try:
+            write_all(fd, _row_encoder.encode(row))
+        finally:
+            os.close(fd)
         os.rename(temporary, path)  # noqa: PTH104
     except OSError:
         with_no_trace(temporary)
         raise
+
+
+def write_all(fd: int, data: bytes | memoryview) -> None:
+    """Write it whole; a disk that fills up takes a part first and refuses the rest. Raises OSError."""
+    written = os.write(fd, data)
+    while written < len(data):
+        written += os.write(fd, data[written:])
 
 
 def with_no_trace(path: str) -> None:

@@ -16,7 +16,7 @@ from perishield.log import Log
 from perishield.model.errors import StorageError
 from perishield.model.media import TIMESCALE, Packet, SegmentRow, VideoFormat
 from perishield.streams.fmp4 import Origin, init_segment
-from perishield.streams.layout import disk_full, hour_folder, storage_error, whole_second, write_sidecar
+from perishield.streams.layout import disk_full, hour_folder, storage_error, whole_second, write_all, write_sidecar
 
 log = Log("streams")
 
@@ -177,9 +177,7 @@ class SegmentWriter:
         fd, path = self._create(hour_folder(self.pool, self.camera, first.wall), whole_second(first.wall))
         file = _File(fd, path, self.pool, len(init), first)
         self._file, self._video, self._epoch = file, video, epoch
-        if os.write(fd, init) < len(init):
-            # A short write means that the disk is full; the next one says so.
-            os.write(fd, init)
+        write_all(fd, init)
         if self.fault is not None:
             self.fault = None
             log.info("camera.storage_back", camera=self.camera)
@@ -213,11 +211,8 @@ class SegmentWriter:
         if len(slices) > _IOV_MAX:
             slices = [b"".join(slices)]
         written = os.writev(file.fd, slices)
-        if written == size:
-            return
-        rest = memoryview(b"".join(slices))
-        while written < size:
-            written += os.write(file.fd, rest[written:])
+        if written < size:
+            write_all(file.fd, memoryview(b"".join(slices))[written:])
 
     def _fail(self, error: StorageError) -> None:
         file = self._file

@@ -1,0 +1,232 @@
+"""Our ingest process beside one ffmpeg per camera: processor time, memory and lost frames for the same streams.
+
+A clip of 720p25 at 2 Mbit/s is served by the simulator to as many clients as there are cameras; both record it without
+decoding into ten-second segments, one after the other within the same minutes, on the same machine.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from perishield.bus.site_file import write_site
+from perishield.evaluation.process_usage import Usage, UsageMeter, machine
+from perishield.evaluation.texture_clip import write_clip
+from perishield.model.errors import ConfigError, PeriShieldError
+from perishield.model.media import TIMESCALE
+from perishield.model.site import Analysis, Camera, Site
+from perishield.recording.index import list_segments
+from perishield.roles.process import READY, encode_config
+
+Advance = Callable[[float], None]
+
+PEERS = ("ffmpeg", "none")
+_FPS = 25
+_SETTLE_S = 5.0
+_START_S = 60.0
+_SEGMENT_S = 10
+
+
+def run(cameras: int, seconds: float, peer: str = "ffmpeg", progress: Advance | None = None) -> dict[str, Any]:
+    """Measure; `cpu_ratio` and `pss_ratio` are ours divided by the peer's, None without one.
+
+    `frames_lost` counts the frames missing between the first and the last one recorded of every camera. Raises
+    PeriShieldError: `peer_missing`, `bench_failed`; ConfigError for arguments that make no sense.
+    """
+    if not 1 <= cameras <= 1000 or not 1 <= seconds <= 3600:
+        raise ConfigError("bench ingest: --cameras takes 1 to 1000, --seconds 1 to 3600")
+    if peer not in PEERS:
+        raise ConfigError(f"bench ingest: unknown peer {peer!r}; use one of {', '.join(PEERS)}")
+    program = _ffmpeg() if peer == "ffmpeg" else ""
+    advance = progress or (lambda share: None)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="perishield-bench-")))
+        write_clip(folder / "clip.mp4", fps=_FPS, seconds=10, bitrate=2_000_000, gop_s=2.0)
+        advance(0.05)
+        port = stack.enter_context(_farm(folder / "clip.mp4"))
+        urls = [f"rtsp://127.0.0.1:{port}/clip?{index}" for index in range(cameras)]
+        ours = _ours(urls, seconds, folder / "ours", lambda share: advance(0.05 + 0.45 * share))
+        frames, lost = _count(folder / "ours" / "media", cameras)
+        shutil.rmtree(folder / "ours")
+        theirs = None
+        if program:
+            theirs = _theirs(program, urls, seconds, folder / "peer", lambda share: advance(0.5 + 0.5 * share))
+    advance(1.0)
+    return {
+        "cameras": cameras,
+        "seconds": seconds,
+        "cpu_cores": round(ours.cores, 4),
+        "peer_cpu_cores": round(theirs.cores, 4) if theirs else None,
+        "cpu_ratio": round(ours.cores / theirs.cores, 4) if theirs else None,
+        "pss_mb": round(ours.pss_mb, 1),
+        "peer_pss_mb": round(theirs.pss_mb, 1) if theirs else None,
+        "pss_ratio": round(ours.pss_mb / theirs.pss_mb, 4) if theirs else None,
+        "frames": frames,
+        "frames_lost": lost,
+        "threads": ours.threads,
+        "peer": peer,
+        "peer_processes": theirs.processes if theirs else None,
+        "machine": machine(),
+    }
+
+
+def _ffmpeg() -> str:
+    program = shutil.which("ffmpeg")
+    if program is None:
+        raise PeriShieldError(
+            "bench ingest: the peer 'ffmpeg' is not installed; on Debian: apt install ffmpeg, or run with --peer none",
+            code="peer_missing",
+        )
+    return program
+
+
+@contextmanager
+def _process(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A child that ends with the block: politely first, then not."""
+    child = subprocess.Popen(command, **options)
+    try:
+        yield child
+    finally:
+        _end([child])
+        for stream in (child.stdin, child.stdout):
+            if stream is not None:
+                stream.close()
+
+
+def _first_line(child: subprocess.Popen[bytes], told: bytes = b"") -> str:
+    """What a child says first, after it was told something on its standard input; empty where it ended instead."""
+    if child.stdin is not None:
+        child.stdin.write(told)
+        child.stdin.close()
+    return child.stdout.readline().decode().strip() if child.stdout is not None else ""
+
+
+def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
+    for child in children:
+        with suppress(ProcessLookupError):
+            child.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + 10
+    for child in children:
+        try:
+            child.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+@contextmanager
+def _farm(clip: Path) -> Iterator[int]:
+    """The simulator as a process of its own; yields its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    command = [sys.executable, "-m", "perishield.sources.simulator", str(clip), "--port", str(port)]
+    with _process(command, stdout=subprocess.PIPE) as child:
+        if not _first_line(child):
+            raise PeriShieldError(
+                "bench ingest: the simulator did not start; see its message above", code="bench_failed"
+            )
+        yield port
+
+
+def _ours(urls: Sequence[str], seconds: float, data: Path, advance: Advance) -> Usage:
+    media = data / "media"
+    cameras = tuple(
+        Camera(id=f"cam-{index}", name=f"cam-{index}", url=url, analysis=Analysis(enabled=False))
+        for index, url in enumerate(urls)
+    )
+    data.mkdir()
+    write_site(data / "site.json", Site(revision=1, cameras=cameras))
+    config: Mapping[str, object] = {
+        "data_dir": data,
+        "run_dir": data / "run",
+        "media_dir": media,
+        "segment_s": _SEGMENT_S,
+        "log_level": "warning",
+    }
+    command = [sys.executable, "-m", "perishield.roles.ingest"]
+    with _process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        if _first_line(child, encode_config(config)) != READY:
+            raise PeriShieldError("bench ingest: the ingest process did not start; see its log", code="bench_failed")
+        _await_files([media / "recordings" / camera.id for camera in cameras], "the ingest process", child.poll)
+        return _measure([child.pid], seconds, advance)
+
+
+def _theirs(program: str, urls: Sequence[str], seconds: float, folder: Path, advance: Advance) -> Usage:
+    children: list[subprocess.Popen[bytes]] = []
+    folders = [folder / f"cam-{index}" for index in range(len(urls))]
+    try:
+        for url, target in zip(urls, folders, strict=True):
+            target.mkdir(parents=True)
+            command = [program, "-nostdin", "-loglevel", "error", "-rtsp_transport", "tcp", "-i", url, "-c", "copy"]
+            command += ["-f", "segment", "-segment_time", str(_SEGMENT_S), "-reset_timestamps", "1"]
+            children.append(subprocess.Popen([*command, str(target / "%05d.mp4")], stdin=subprocess.DEVNULL))
+            time.sleep(0.02)
+        _await_files(folders, "ffmpeg", lambda: next((c.returncode for c in children if c.poll() is not None), None))
+        return _measure([child.pid for child in children], seconds, advance)
+    finally:
+        _end(children)
+
+
+def _await_files(folders: Sequence[Path], who: str, ended: Callable[[], int | None]) -> None:
+    """Until there is footage in every folder."""
+    deadline = time.monotonic() + _START_S
+    waiting = list(folders)
+    while waiting:
+        waiting = [folder for folder in waiting if not _has_footage(folder)]
+        if ended() is not None:
+            raise PeriShieldError(f"bench ingest: {who} ended early; see its message above", code="bench_failed")
+        if time.monotonic() > deadline:
+            raise PeriShieldError(
+                f"bench ingest: {who} had not begun to record {len(waiting)} of {len(folders)} cameras after "
+                f"{_START_S:g} s; the machine is too busy or too small for that many",
+                code="bench_failed",
+            )
+        time.sleep(0.1)
+
+
+def _has_footage(folder: Path) -> bool:
+    return any(path.stat().st_size for path in folder.rglob("*.mp4"))
+
+
+def _measure(pids: Sequence[int], seconds: float, advance: Advance) -> Usage:
+    time.sleep(_SETTLE_S)
+    meter = UsageMeter(pids)
+    began = time.monotonic()
+    while (elapsed := time.monotonic() - began) < seconds:
+        advance(elapsed / seconds)
+        time.sleep(min(0.5, seconds - elapsed))
+    return meter.read()
+
+
+def _count(media: Path, cameras: int) -> tuple[int, int]:
+    """Frames recorded, and frames missing between each camera's first and last, by the times of what is there."""
+    step = TIMESCALE // _FPS
+    frames = lost = 0
+    for index in range(cameras):
+        rows = list_segments(media, f"cam-{index}", 0, time.time() + 3600)
+        mine = sum(row.frames for row in rows)
+        spans: dict[int, tuple[int, int]] = {}
+        for row in rows:
+            first, last = spans.get(row.epoch, (row.stream_time, row.stream_time))
+            end = row.stream_time + round(row.duration * TIMESCALE)
+            spans[row.epoch] = (min(first, row.stream_time), max(last, end))
+        due = sum(round((last - first) / step) for first, last in spans.values())
+        frames += mine
+        lost += max(0, due - mine)
+    return frames, lost
+
+
+if __name__ == "__main__":
+    import json
+
+    sys.stdout.write(json.dumps(run(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]), indent=2) + os.linesep)
