@@ -1,4 +1,4 @@
-import { picture, request, withQuery } from '@/api/http'
+import { request, withQuery } from '@/api/http'
 import type {
   Alarm,
   AlarmFilter,
@@ -16,6 +16,22 @@ import type {
 } from '@/api/types'
 
 const id = encodeURIComponent
+const SEGMENTS_AT_ONCE = 5000
+
+/** All segments of a time, oldest first, fetched in pages: a day has thousands. */
+async function recordings(camera: string, from: string, to: string, signal?: AbortSignal): Promise<Recording[]> {
+  const found: Recording[] = []
+  for (let start = from; ; ) {
+    const query = { from: start, to, limit: SEGMENTS_AT_ONCE }
+    const address = withQuery(`/api/video/recordings/${id(camera)}`, query)
+    const { items } = await request<List<Recording>>('GET', address, undefined, signal)
+    const last = found.at(-1)?.start ?? ''
+    found.push(...items.filter((item) => item.start > last))
+    const next = items.at(-1)?.start
+    if (items.length < SEGMENTS_AT_ONCE || !next || next <= start) return found
+    start = next
+  }
+}
 
 export const account = {
   setupNeeded: () => request<{ needed: boolean }>('GET', '/api/setup'),
@@ -47,16 +63,9 @@ export const alarms = {
 
 export const video = {
   streams: () => request<List<Stream>>('GET', '/api/video/streams'),
-  recordings: (camera: string, from: string, to: string, signal?: AbortSignal) =>
-    request<List<Recording>>(
-      'GET',
-      withQuery(`/api/video/recordings/${id(camera)}`, { from, to, limit: 10_000 }),
-      undefined,
-      signal,
-    ),
+  recordings,
   playback: (camera: string, from: string, to: string) =>
     request<Playback>('GET', withQuery(`/api/video/playback/${id(camera)}`, { from, to })),
-  snapshot: (camera: string, signal?: AbortSignal) => picture(`/api/video/snapshot/${id(camera)}`, signal),
 }
 
 export const system = {

@@ -59,6 +59,8 @@ export interface Camera extends Omit<CameraIn, 'password'> {
   id: string
   has_password: boolean
   stream: Stream | null
+  /** Signed address of the newest key frame. */
+  snapshot_url: string
 }
 
 export type LineDirection = 'left_to_right' | 'right_to_left'
@@ -170,7 +172,7 @@ export interface Process {
 export interface System {
   version: string
   processes: Process[]
-  detector: { name: string; model: string | null; message: string }
+  detector: { name: string; model: string | null; code: string; message: string }
   disk: { free: number; total: number }
   demo: boolean
 }

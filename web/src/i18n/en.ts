@@ -290,6 +290,7 @@ export const en = {
       ingest: 'Takes the video in and records it',
       vision: 'Detects, follows and judges',
       server: 'Serves this console',
+      cameras: 'Plays the cameras of the demo site',
       node: 'Keeps the others running',
     },
     running: 'Running',

@@ -11,6 +11,7 @@ export function useTexts() {
 
   /** English keeps the server's sentence, which is the most precise; other languages translate by code first. */
   function sentence(code: string, detail: string, key = `errors.${code}`): string {
+    if (!code) return detail
     if (locale.value === 'en') return detail || known(key) || t('errors.unknown', { code })
     return known(key) || detail || t('errors.unknown', { code })
   }

@@ -292,6 +292,7 @@ export const zh: Messages = {
       ingest: '接入并录制视频',
       vision: '检测、跟踪与判断',
       server: '提供本控制台',
+      cameras: '播放演示站点的摄像机',
       node: '保持其他进程运行',
     },
     running: '运行中',
