@@ -65,9 +65,12 @@ def blobs(
     np.minimum.at(boxes[:, 1], owner, rows)
     np.maximum.at(boxes[:, 2], owner, right)
     np.maximum.at(boxes[:, 3], owner, rows + 1)
-    within = mask & True
-    areas = _sums(np.pad(within, ((0, 0), (0, 1))).ravel(), starts, ends, owner, len(found)).astype(np.int32)
-    weights = _sums(np.pad(weight * within, ((0, 0), (0, 1))).ravel(), starts, ends, owner, len(found))
+    inside = np.flatnonzero(mask)
+    rows_of, columns_of = inside // width, inside % width
+    # Every pixel lies in the run that begins last before it.
+    of = owner[np.searchsorted(starts, rows_of * stride + columns_of, "right") - 1]
+    areas = np.bincount(of, minlength=len(found)).astype(np.int32)
+    weights = np.bincount(of, weights=weight.ravel()[inside], minlength=len(found))
     # Growing by a rectangle moved each side by exactly that much, except where the picture ends.
     tight = boxes + np.array([across, down, -across, -down], np.int32)
     tight[:, 0] = np.where(boxes[:, 0] == 0, 0, tight[:, 0])
@@ -94,10 +97,3 @@ def _joined(starts: NDArray[np.intp], ends: NDArray[np.intp], stride: int) -> ND
         if np.array_equal(joined, labels):
             return labels
         labels = joined
-
-
-def _sums(
-    flat: NDArray[np.generic], starts: NDArray[np.intp], ends: NDArray[np.intp], owner: NDArray[np.intp], count: int
-) -> NDArray[np.float64]:
-    total = np.concatenate([[0.0], np.cumsum(flat, dtype=np.float64)])
-    return np.bincount(owner, weights=total[ends] - total[starts], minlength=count).astype(np.float64)

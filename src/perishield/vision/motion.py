@@ -98,6 +98,8 @@ class _CameraMotion:
     def _kept(self, time_s: float) -> NDArray[np.bool_]:
         """Pixels on which a travelling object was within the last seconds, with a margin."""
         for mover in self._movers.confirmed:
+            if mover.time_s < time_s:
+                continue
             x1, y1, x2, y2 = (round(side) for side in mover.box)
             place = np.s_[max(0, y1 - _MARGIN) : y2 + _MARGIN, max(0, x1 - _MARGIN) : x2 + _MARGIN]
             self._trodden.append((mover.time_s, place))
