@@ -10,6 +10,9 @@ from perishield.model.geometry import Box
 
 _FORGET_S = 1.5
 _SPEED_MEMORY = 0.5
+_STRIDE = 4.0
+_LEAST_HITS = 3
+_MOST_HITS = 16
 _TOGETHER_S = 2.5
 """How long two that touch are still told apart by where they were going."""
 
@@ -22,6 +25,7 @@ class Mover:
     born: tuple[float, float]
     time_s: float
     hits: int = 1
+    waypoint: tuple[float, float] = (0.0, 0.0)
     walked: float = 0.0
     speed: tuple[float, float] = (0.0, 0.0)
     confirmed: bool = False
@@ -86,14 +90,19 @@ class Movers:
             if row not in taken and column not in found:
                 taken.add(row)
                 found[column] = self._all[row]
+        # In rain anything finds a neighbour now and then: the more blobs there are, the longer one must prove itself.
+        doubtful = len(boxes) - sum(mover.confirmed for mover in found.values())
+        needed = min(_LEAST_HITS + doubtful // 3, _MOST_HITS)
         result = []
         for column, box in enumerate(boxes):
             known = found.get(column)
             if known is None:
-                known = Mover(box, ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), time_s)
+                middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+                known = Mover(box, middle, time_s, waypoint=middle)
                 self._all.append(known)
             else:
                 _advance(known, box, time_s)
+                known.confirmed = known.confirmed or _travels(known, needed)
             if not (shared and shared[column]):
                 known.alone_s = time_s
             result.append(known)
@@ -111,12 +120,20 @@ def _advance(mover: Mover, box: Box, time_s: float) -> None:
         mover.speed[0] * keep + step[0] / elapsed * (1 - keep),
         mover.speed[1] * keep + step[1] / elapsed * (1 - keep),
     )
-    mover.walked += math.hypot(*step)
+    stride = math.dist(mover.centre, mover.waypoint)
+    if stride >= _STRIDE:
+        # By strides, or trembling would add up to a long way at a high rate of pictures.
+        mover.walked += stride
+        mover.waypoint = mover.centre
     mover.hits += 1
     mover.time_s = time_s
     mover.sizes.append((box[2] - box[0], box[3] - box[1]))
     del mover.sizes[:-12]
-    if not mover.confirmed and mover.hits >= 3:
-        width = sorted(size[0] for size in mover.sizes)[len(mover.sizes) // 2]
-        far = mover.way >= max(4.0, 0.6 * width)
-        mover.confirmed = far and mover.way >= 0.5 * mover.walked
+
+
+def _travels(mover: Mover, needed: int) -> bool:
+    """It has left its place, without much turning back."""
+    if mover.hits < needed:
+        return False
+    width = sorted(size[0] for size in mover.sizes)[len(mover.sizes) // 2]
+    return mover.way >= max(_STRIDE, 0.6 * width) and mover.way >= 0.5 * mover.walked
