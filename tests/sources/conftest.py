@@ -23,20 +23,20 @@ from perishield.sources.simulator import Faults, Simulator, SimulatorClip
 CLIPS = {
     "plain": ("libx264", {"preset": "ultrafast", "bf": "0"}),
     "reordered": ("libx264", {"preset": "veryfast", "bf": "2"}),
-    "hevc": ("libx265", {"preset": "ultrafast", "x265-params": "log-level=none:keyint=25:bframes=0:pools=1"}),
-    "hevc_open": ("libx265", {"preset": "ultrafast", "x265-params": "log-level=none:keyint=25:bframes=3:pools=1"}),
+    "hevc": ("libx265", {"preset": "ultrafast", "x265-params": "log-level=none:keyint=10:bframes=0:pools=1"}),
+    "hevc_open": ("libx265", {"preset": "ultrafast", "x265-params": "log-level=none:keyint=10:bframes=3:pools=1"}),
 }
 
 
 def encode(
     path: Path, codec: str, options: dict[str, str], *, width: int = 160, height: int = 120, frames: int = 50
 ) -> Path:
-    """A moving pattern at 25 fps, a key frame each second."""
+    """A moving pattern at 25 fps, a key frame every ten."""
     noise = np.random.default_rng(7).integers(0, 255, (height, width * 2, 3), dtype=np.uint8)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.codec_context.gop_size = 25
+        stream.codec_context.gop_size = 10
         stream.codec_context.time_base = fractions.Fraction(1, 25)
         for index in range(frames):
             shift = index * 3 % width

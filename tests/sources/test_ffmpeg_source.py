@@ -219,3 +219,18 @@ async def test_leaving_ends_the_helper(play, until, sink):
     await asyncio.gather(running.task, return_exceptions=True)
     children = subprocess.run(["pgrep", "-P", str(os.getpid()), "-f", "ffmpeg.helper"], capture_output=True, text=True)
     assert children.stdout == ""
+
+
+@pytest.mark.real("ffmpeg")
+async def test_rtmp_is_pulled_from_a_server(play, until, sink, clip_files, free_port):
+    url = f"rtmp://127.0.0.1:{free_port}/live/gate"
+    source = ["-re", "-stream_loop", "-1", "-i", str(clip_files["plain"]), "-c", "copy"]
+    command = ["ffmpeg", "-hide_banner", "-loglevel", "error", *source, "-f", "flv", "-listen", "1", url]
+    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        play(url)
+        await until(lambda: len(sink.packets) >= 20, "packets", 30)
+    finally:
+        server.kill()
+        server.wait()
+    assert sink.decode() >= len(sink.packets) - 1

@@ -30,7 +30,7 @@ def gstreamer() -> Iterator[str]:
 @pytest.mark.parametrize(("path", "codec"), [("h264", "h264"), ("h265", "h265")])
 async def test_gstreamer_serves_and_every_frame_decodes(gstreamer, watch, until, path, codec):
     watched = watch(f"{gstreamer}/{path}")
-    await until(lambda: len(watched.sink.packets) >= 60, "packets", 40)
+    await until(lambda: len(watched.sink.packets) >= 40, "packets", 40)
     await watched.stop()
     video = watched.sink.formats[0]
     assert (video.codec, video.width, video.height) == (codec, 320, 240)
@@ -62,7 +62,7 @@ async def test_what_ffmpeg_publishes_to_a_server_arrives(gstreamer, watch, until
     publisher = subprocess.Popen(["ffmpeg", "-hide_banner", "-loglevel", "error", *source, *target])
     try:
         watched = watch(f"{gstreamer}/published", response_s=20)
-        await until(lambda: len(watched.sink.packets) >= 50, "packets", 60)
+        await until(lambda: len(watched.sink.packets) >= 40, "packets", 60)
         await watched.stop()
     finally:
         publisher.kill()

@@ -52,7 +52,7 @@ def split(buffer: bytearray, frames: tuple[int, ...]) -> list[bytes]:
 
 def unit_packets(codec: Codec, nals: list[bytes], number: int, timestamp: int, mtu: int = 60) -> list[bytes]:
     buffer, frames = packetize(codec, nals, SOURCE, mtu=mtu)
-    stamp(buffer, frames, number, timestamp)
+    stamp(buffer, frames, number & 0xFFFF, timestamp)
     return split(buffer, frames)
 
 
