@@ -1,4 +1,4 @@
-import { request, withQuery } from '@/api/http'
+import { picture, request, withQuery } from '@/api/http'
 import type {
   Alarm,
   AlarmFilter,
@@ -67,6 +67,10 @@ export const video = {
   playback: (camera: string, from: string, to: string) =>
     request<Playback>('GET', withQuery(`/api/video/playback/${id(camera)}`, { from, to })),
 }
+
+/** The newest key frame as an object URL. */
+export const snapshot = (camera: string, signal: AbortSignal): Promise<string> =>
+  picture(`/api/video/snapshot/${id(camera)}`, signal)
 
 export const system = {
   read: () => request<System>('GET', '/api/system'),

@@ -86,3 +86,9 @@ export async function request<T>(method: string, path: string, body?: unknown, s
   if (response.status === 204) return undefined as T
   return (await response.json()) as T
 }
+
+/** A picture that needs the token, as an object URL; whoever asks revokes it. */
+export async function picture(path: string, signal: AbortSignal): Promise<string> {
+  const response = await send('GET', path, undefined, signal)
+  return URL.createObjectURL(await response.blob())
+}

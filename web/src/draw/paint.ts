@@ -107,7 +107,7 @@ export interface RulePaint {
 /** A rule as it stands on the picture, with its arrows; a fence's inner line has its own colour. */
 export function paintRule(context: Context, rule: Rule, rect: Rect, options: RulePaint = {}): void {
   context.save()
-  context.globalAlpha = options.faint ? 0.45 : 0.95
+  context.globalAlpha = options.faint ? 0.65 : 0.95
   const colour = options.colour ?? INK.rule
   const at = (points: readonly Point[]): Point[] => points.map((point) => place(point, rect))
   let label: Point | undefined
@@ -122,7 +122,7 @@ export function paintRule(context: Context, rule: Rule, rect: Rect, options: Rul
     context.fillStyle = options.colour ?? INK.zone
     context.globalAlpha *= 0.14
     context.fill()
-    context.globalAlpha = options.faint ? 0.45 : 0.95
+    context.globalAlpha = options.faint ? 0.65 : 0.95
     paintLine(context, polygon, options.colour ?? INK.zone, 2, true)
     label = polygon[0]
   } else {

@@ -59,6 +59,8 @@ export class LivePlayer {
   private backlog: ArrayBuffer[] = []
   private objectUrl = ''
   private timer = 0
+  /** Whether pictures have come since the connection was made. */
+  private open = false
   private patience = 0
   private status: PlayerStatus = 'connecting'
   private clockOffset: number | null = null
@@ -80,7 +82,10 @@ export class LivePlayer {
       {
         text: (message) => this.text(message as Message),
         binary: (data) => this.binary(data),
-        closed: () => this.set('connecting'),
+        closed: () => {
+          this.open = false
+          this.set('connecting')
+        },
       },
       refused,
     )
@@ -126,6 +131,7 @@ export class LivePlayer {
 
   private init(message: Init): void {
     this.mime = message.mime
+    this.open = true
     const Source = mediaSourceClass()
     if (!Source || !Source.isTypeSupported(message.mime)) {
       this.release()
@@ -225,7 +231,9 @@ export class LivePlayer {
   }
 
   private watchForGaps(ranges: Span[]): void {
+    const moves = this.video.currentTime > this.lastTime && this.lastTime >= 0
     this.stuckTicks = this.video.currentTime === this.lastTime ? this.stuckTicks + 1 : 0
+    if (moves && this.open) this.set('playing')
     this.lastTime = this.video.currentTime
     if (this.stuckTicks < 2) return
     const to = acrossGap(this.video.currentTime, ranges)
@@ -240,7 +248,9 @@ export class LivePlayer {
     }, PATIENCE_MS)
   }
 
-  private readonly onPlaying = (): void => this.set('playing')
+  private readonly onPlaying = (): void => {
+    if (this.open) this.set('playing')
+  }
 
   private readonly onError = (): void => {
     if (this.objectUrl && this.video.error) this.fail(this.video.error)
