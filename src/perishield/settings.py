@@ -47,7 +47,7 @@ class Server(_Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8480, ge=0, le=65535)
     public_url: str = ""
-    token_minutes: int = Field(default=60, ge=5, le=1440)
+    token_minutes: int = Field(default=720, ge=5, le=1440)
 
 
 class Ingest(_Section):

@@ -49,6 +49,7 @@ async def serve(config: CamerasConfig) -> None:
 
 
 def main() -> int:
+    logs.configure()
     try:
         config = read_config(CamerasConfig)
         logs.configure(config.log_level, config.log_format)
