@@ -18,6 +18,7 @@ _MOST = 40
 _CLAIM = 0.55
 """Share of an expected body that a blob must cover to be taken for it."""
 _FLAT = 1.7
+_SLENDER = 5.5
 _STEM = 0.3
 """Share of its fullest column that a column needs to belong to the body and not to its shadow."""
 
@@ -101,6 +102,11 @@ def is_shadow(box: Box, mask: NDArray[np.bool_], change: NDArray[np.float32], lu
     expected = np.maximum(luma[y1:y2, x1:x2][within] - dimmed, 4.0)
     shares = 1 + dimmed / expected
     return bool(np.mean(dimmed < 0) > 0.97 and 0.35 < shares.mean() < 0.95 and shares.std() < 0.13)
+
+
+def is_streak(box: Box) -> bool:
+    """Rain on the lens's way: far more slender than anybody."""
+    return box[3] - box[1] > _SLENDER * (box[2] - box[0])
 
 
 def _claims(box: Box, expected: Sequence[Box]) -> frozenset[int]:

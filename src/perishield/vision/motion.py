@@ -12,7 +12,7 @@ from perishield.model.media import TIMESCALE
 from perishield.model.vision import MOTION, Detections
 from perishield.vision.background import Background
 from perishield.vision.blobs import blobs
-from perishield.vision.bodies import is_shadow, joined, parted, solid, stem
+from perishield.vision.bodies import is_shadow, is_streak, joined, parted, solid, stem
 from perishield.vision.movers import Mover, Movers
 from perishield.vision.picture import Shrinker
 
@@ -90,7 +90,8 @@ class _CameraMotion:
             return self._boxes([], [])
         expected = self._movers.apart(time_s)
         parts = [box for box in solid(blobs(mask, excess)) if not is_shadow(box, mask, change, luma)]
-        found, cut = parted(joined(parts, expected), expected, mask)
+        bodies = [box for box in joined(parts, expected) if not is_streak(box)]
+        found, cut = parted(bodies, expected, mask)
         movers = self._movers.update(found, time_s, cut) if background.pictures >= _WARM_UP_PICTURES else []
         background.learn(luma, elapsed, different, self._kept(time_s))
         return self._boxes([stem(mask, mover.box) for mover in movers], [_score(mover) for mover in movers])

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from perishield.model.geometry import Box
 
 _FORGET_S = 1.5
+_PATIENCE = 2
+"""Pictures in a row that may lack a blob which has not travelled yet."""
 _SPEED_MEMORY = 0.5
 _STRIDE = 4.0
 _LEAST_HITS = 3
@@ -25,6 +27,7 @@ class Mover:
     born: tuple[float, float]
     time_s: float
     hits: int = 1
+    missed: int = 0
     waypoint: tuple[float, float] = (0.0, 0.0)
     walked: float = 0.0
     speed: tuple[float, float] = (0.0, 0.0)
@@ -106,7 +109,13 @@ class Movers:
             if not (shared and shared[column]):
                 known.alone_s = time_s
             result.append(known)
-        self._all = [mover for mover in self._all if time_s - mover.time_s <= _FORGET_S]
+        for mover in self._all:
+            mover.missed = 0 if mover.time_s == time_s else mover.missed + 1
+        self._all = [
+            mover
+            for mover in self._all
+            if (time_s - mover.time_s <= _FORGET_S if mover.confirmed else mover.missed <= _PATIENCE)
+        ]
         return result
 
 
