@@ -6,6 +6,7 @@ decoding into ten-second segments, one after the other within the same minutes, 
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -20,13 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from perishield.bus.site_file import write_site
-from perishield.evaluation.process_usage import Usage, UsageMeter, machine
+from perishield.evaluation.process_usage import READY, Usage, UsageMeter, machine
 from perishield.evaluation.texture_clip import write_clip
 from perishield.model.errors import ConfigError, PeriShieldError
 from perishield.model.media import TIMESCALE
 from perishield.model.site import Analysis, Camera, Site
 from perishield.recording.index import list_segments
-from perishield.roles.process import READY, encode_config
+from perishield.settings import Ingest
 
 Advance = Callable[[float], None]
 
@@ -144,18 +145,21 @@ def _ours(urls: Sequence[str], seconds: float, data: Path, advance: Advance) -> 
         Camera(id=f"cam-{index}", name=f"cam-{index}", url=url, analysis=Analysis(enabled=False))
         for index, url in enumerate(urls)
     )
+    shipped = Ingest()
     data.mkdir()
     write_site(data / "site.json", Site(revision=1, cameras=cameras))
     config: Mapping[str, object] = {
-        "data_dir": data,
-        "run_dir": data / "run",
-        "media_dir": media,
+        "data_dir": str(data),
+        "run_dir": str(data / "run"),
+        "media_dir": str(media),
         "segment_s": _SEGMENT_S,
+        "chunk_s": shipped.chunk_s,
+        "chunk_bytes": shipped.chunk_kib * 1024,
         "log_level": "warning",
     }
     command = [sys.executable, "-m", "perishield.roles.ingest"]
     with _process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        if _first_line(child, encode_config(config)) != READY:
+        if _first_line(child, json.dumps(config).encode()) != READY:
             raise PeriShieldError("bench ingest: the ingest process did not start; see its log", code="bench_failed")
         _await_files([media / "recordings" / camera.id for camera in cameras], "the ingest process", child.poll)
         return _measure([child.pid], seconds, advance)
@@ -227,6 +231,4 @@ def _count(media: Path, cameras: int) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    import json
-
     sys.stdout.write(json.dumps(run(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]), indent=2) + os.linesep)

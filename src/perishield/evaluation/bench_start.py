@@ -5,6 +5,7 @@ Both are started alternately, so that whatever else the machine does meets both 
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
@@ -14,9 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from perishield.evaluation.process_usage import machine
+from perishield.evaluation.process_usage import READY, machine
 from perishield.model.errors import ConfigError, PeriShieldError
-from perishield.roles.process import READY, encode_config
 
 
 def run(rounds: int = 15) -> dict[str, Any]:
@@ -53,9 +53,8 @@ def _bare(environment: dict[str, str]) -> float:
 
 
 def _ready(data: Path, environment: dict[str, str]) -> float:
-    config = encode_config(
-        {"data_dir": data, "run_dir": data / "run", "media_dir": data / "media", "log_level": "error"}
-    )
+    folders = {"data_dir": data, "run_dir": data / "run", "media_dir": data / "media"}
+    config = json.dumps({"log_level": "error", **{key: str(path) for key, path in folders.items()}}).encode()
     began = time.perf_counter()
     with subprocess.Popen(
         [sys.executable, "-m", "perishield.roles.ingest"],

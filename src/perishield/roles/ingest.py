@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -27,9 +28,10 @@ from perishield.model.site import Camera
 from perishield.roles.ingest_camera import CameraIngest, Cutting, Listeners
 from perishield.roles.process import EXIT_CONFIG, read_config, say_ready, stop_on_signal
 from perishield.streams.epochs import Epochs
-from perishield.streams.recovery import recover
-from perishield.streams.ring import Ring
 from perishield.streams.segments import MediaRoot
+
+if TYPE_CHECKING:
+    from perishield.streams.ring import Ring
 
 log = Log("ingest")
 
@@ -136,6 +138,10 @@ class Ingest:
 
     async def _tend_files(self) -> None:
         """Repair what a crash left, then retention for ever; all in a thread."""
+        # Imported here: cameras are connected first.
+        from perishield.streams.recovery import recover
+        from perishield.streams.ring import Ring
+
         config = self._config
         try:
             config.media_dir.mkdir(mode=0o750, parents=True, exist_ok=True)

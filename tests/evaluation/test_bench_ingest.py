@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+
+from perishield.evaluation import bench_ingest
+from perishield.model.errors import ConfigError, PeriShieldError
+
+
+@pytest.mark.real("ffmpeg")
+def test_both_record_every_camera_and_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_ingest, "_SETTLE_S", 0.5)
+    shares: list[float] = []
+    figures = bench_ingest.run(2, 2.0, "ffmpeg", shares.append)
+    assert figures["frames"] >= 2 * 25 * 2
+    assert figures["frames_lost"] == 0
+    assert figures["peer_processes"] == 2
+    assert figures["cpu_ratio"] == pytest.approx(figures["cpu_cores"] / figures["peer_cpu_cores"], rel=0.1)
+    assert figures["pss_ratio"] == pytest.approx(figures["pss_mb"] / figures["peer_pss_mb"], rel=0.1)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
+def test_a_missing_peer_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(PeriShieldError, match="apt install ffmpeg") as caught:
+        bench_ingest.run(1, 1.0, "ffmpeg")
+    assert caught.value.code == "peer_missing"
+
+
+@pytest.mark.parametrize(("cameras", "seconds", "peer"), [(0, 1.0, "none"), (1, 0.0, "none"), (1, 1.0, "vlc")])
+def test_arguments_that_make_no_sense_are_refused(cameras: int, seconds: float, peer: str) -> None:
+    with pytest.raises(ConfigError, match="bench ingest"):
+        bench_ingest.run(cameras, seconds, peer)
