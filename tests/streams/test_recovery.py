@@ -45,6 +45,12 @@ def test_files_without_a_sidecar_are_described_anew(recorded: tuple[Path, list[S
     assert recover(media, time.time() + 1) == []
 
 
+def test_an_empty_sidecar_counts_as_missing(recorded: tuple[Path, list[SegmentRow]]) -> None:
+    media, rows = recorded
+    (media / sidecar_path(rows[1].path)).write_bytes(b"")
+    assert recover(media, time.time() + 1) == [replace(rows[1], complete=False)]
+
+
 def test_a_torn_chunk_is_cut_off(recorded: tuple[Path, list[SegmentRow]]) -> None:
     media, rows = recorded
     path = media / rows[1].path

@@ -97,22 +97,22 @@ class Chunker:
         elif self._wants_key and not packet.key:
             self.frames_unkept += 1
             return
-        if not self._pending:
+        pending = self._pending
+        if not pending:
             self._first_dts = dts
             self._wants_key = False
-        interval = dts - self._last_dts
-        self._last_dts = dts
-        if abs(interval - self._interval) <= self._interval >> 3:
-            self._agreeing += 1
-        else:
-            self._agreeing = 0
-        self._interval = interval
-        self._pending.append(packet)
+        pending.append(packet)
         self._size += packet.size
-        if (
-            self._low_delay
-            and self._agreeing >= _STEADY
-            and (dts + interval - self._first_dts >= self._span or self._size >= self._chunk_bytes)
+        if self._low_delay:
+            self._hasten(dts)
+
+    def _hasten(self, dts: int) -> None:
+        """Low delay: write now where the next frame may be presumed to come too late for this chunk."""
+        before, interval = self._interval, dts - self._last_dts
+        self._agreeing = self._agreeing + 1 if abs(interval - before) <= before >> 3 else 0
+        self._interval, self._last_dts = interval, dts
+        if self._agreeing >= _STEADY and (
+            dts + interval - self._first_dts >= self._span or self._size >= self._chunk_bytes
         ):
             self._flush(None)
 
@@ -134,8 +134,11 @@ class Chunker:
             return
         first = packets[0]
         last = packets[-1].dts
+        if len(packets) > 1:
+            self._interval = last - packets[-2].dts
         if next_dts is None or next_dts <= last:
             next_dts = last + (self._interval if 0 < self._interval <= 10 * TIMESCALE else _USUAL_INTERVAL)
+        self._last_dts = last
         self._pending = []
         times = [packet.dts for packet in packets]
         times.append(next_dts)

@@ -9,7 +9,7 @@ from pathlib import Path
 from perishield.log import Log
 from perishield.model.media import TIMESCALE, SegmentRow
 from perishield.streams.fmp4_reader import read_init, walk
-from perishield.streams.layout import POOLS, segment_second, sidecar_path, with_no_trace, write_sidecar
+from perishield.streams.layout import POOLS, segment_second, sidecar_path, write_sidecar
 
 log = Log("streams")
 
@@ -80,13 +80,11 @@ def recover(media: Path, before: float) -> list[SegmentRow]:
         since = 0.0
     rows = []
     for folder in _hours(media, since):
-        names = {entry.name for entry in _entries(f"{media}/{folder}")}
-        for name in sorted(names):
-            if name.endswith(".json.tmp"):
-                with_no_trace(f"{media}/{folder}/{name}")
-            path = f"{folder}/{name}"
-            if segment_second(name) is not None and sidecar_path(name) not in names:
-                row = _repair(media, path, before)
+        entries = _entries(f"{media}/{folder}")
+        described = {entry.name for entry in entries if entry.name.endswith(".json") and not _empty(entry)}
+        for entry in entries:
+            if segment_second(entry.name) is not None and sidecar_path(entry.name) not in described:
+                row = _repair(media, f"{folder}/{entry.name}", before)
                 if row is not None:
                     rows.append(row)
     _leave_mark(mark, before)
@@ -133,6 +131,14 @@ def _hours(media: Path, since: float) -> Iterator[str]:
                         continue
                     if changed >= since:
                         yield f"{pool}/{camera.name}/{day.name}/{hour.name}"
+
+
+def _empty(entry: os.DirEntry[str]) -> bool:
+    """A crash came between the making and the writing of a sidecar."""
+    try:
+        return entry.stat().st_size == 0
+    except OSError:
+        return True
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
