@@ -20,11 +20,11 @@ import pytest
 from websockets.asyncio.client import connect
 
 from perishield.bus.codec import encode
+from perishield.bus.process import EXIT_CONFIG, EXIT_PORT_TAKEN
 from perishield.bus.site_file import read_site
 from perishield.bus.spool import Spool
 from perishield.model.alarms import Event, EventKind
 from perishield.model.errors import ConfigError, PortTakenError
-from perishield.roles.process import EXIT_CONFIG, EXIT_PORT_TAKEN
 from perishield.roles.server import Seed, listen, sow
 from perishield.store.cameras import list_cameras
 from perishield.store.database import Database, sqlite_url

@@ -20,8 +20,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from perishield.bus.process import READY
 from perishield.bus.site_file import write_site
-from perishield.evaluation.process_usage import READY, Usage, UsageMeter, machine
+from perishield.evaluation.process_usage import Usage, UsageMeter, machine
 from perishield.evaluation.texture_clip import write_clip
 from perishield.model.errors import ConfigError, PeriShieldError
 from perishield.model.media import TIMESCALE

@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from perishield.evaluation.process_usage import READY, machine
+from perishield.bus.process import READY
+from perishield.evaluation.process_usage import machine
 from perishield.model.errors import ConfigError, PeriShieldError
 
 

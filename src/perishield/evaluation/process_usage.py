@@ -14,9 +14,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-READY = "READY"
-"""What a process of the node says once it serves."""
-
 _PROC = Path("/proc")
 
 

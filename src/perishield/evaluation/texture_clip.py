@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 from perishield.model.errors import DatasetError
 from perishield.model.media import TIMESCALE, Codec, Packet, VideoFormat
@@ -42,8 +43,7 @@ def write_clip(
             f"log-level=none:keyint={gop}:min-keyint={gop}:scenecut=0:bframes={b_frames}:open-gop=0"
         )
     with av.open(str(path), "w", format="mp4") as container:
-        stream = container.add_stream(_ENCODERS[codec], rate=fps, options=options)
-        assert isinstance(stream, av.VideoStream)
+        stream = cast("av.VideoStream", container.add_stream(_ENCODERS[codec], rate=fps, options=options))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.bit_rate = bitrate
         stream.gop_size = gop

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perishield import log as logs
+from perishield.bus.process import EXIT_CONFIG, EXIT_PORT_TAKEN, read_config, say_ready, stop_on_signal
 from perishield.log import Log, LogFormat
 from perishield.model.errors import ConfigError, PeriShieldError, PortTakenError
-from perishield.roles.process import EXIT_CONFIG, EXIT_PORT_TAKEN, read_config, say_ready, stop_on_signal
 
 log = Log("cameras")
 

@@ -21,12 +21,12 @@ import uvloop
 
 from perishield import log as logs
 from perishield.bus import LocalBus, topics
+from perishield.bus.process import EXIT_CONFIG, read_config, say_ready, stop_on_signal
 from perishield.bus.site_file import read_site
 from perishield.log import Log, LogFormat
 from perishield.model.errors import ConfigError, PeriShieldError
 from perishield.model.site import Camera
 from perishield.roles.ingest_camera import CameraIngest, Cutting, Listeners
-from perishield.roles.process import EXIT_CONFIG, read_config, say_ready, stop_on_signal
 from perishield.streams.epochs import Epochs
 from perishield.streams.segments import MediaRoot
 

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from perishield.bus import LocalBus
+from perishield.bus.process import stop_on_signal
 from perishield.bus.topics import ProcessState
 from perishield.evaluation.demo_site import DemoSite
 from perishield.model.errors import PortTakenError, StorageError
-from perishield.roles.process import stop_on_signal
 from perishield.roles.supervisor import ProcessSpec, Supervisor
 from perishield.settings import Settings
 

@@ -41,13 +41,13 @@ from perishield.api.sockets import LARGEST_MESSAGE
 from perishield.api.throttle import Throttle
 from perishield.api.tokens import Tokens
 from perishield.bus import LocalBus
+from perishield.bus.process import EXIT_CONFIG, EXIT_PORT_TAKEN, read_config, say_ready, stop_on_signal
 from perishield.bus.spool import Spool
 from perishield.log import Log, LogFormat
 from perishield.model.errors import ConfigError, PeriShieldError, PortTakenError
 from perishield.model.rules import rule_from_dict
 from perishield.model.site import Camera
 from perishield.recording.clip import cut_clip
-from perishield.roles.process import EXIT_CONFIG, EXIT_PORT_TAKEN, read_config, say_ready, stop_on_signal
 from perishield.store.cameras import add_camera, list_cameras
 from perishield.store.database import Database, sqlite_url
 from perishield.store.rules import add_rule

@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from perishield.bus import LocalBus, topics
+from perishield.bus.process import FATAL_EXITS, READY, encode_config
 from perishield.bus.topics import ProcessState
 from perishield.log import Log
-from perishield.roles.process import FATAL_EXITS, READY, encode_config
 
 log = Log("node")
 

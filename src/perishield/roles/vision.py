@@ -18,6 +18,7 @@ import uvloop
 
 from perishield import log as logs
 from perishield.bus import LocalBus, topics
+from perishield.bus.process import EXIT_CONFIG, read_config, say_ready, stop_on_signal
 from perishield.bus.site_file import read_site
 from perishield.bus.spool import Spool
 from perishield.bus.topics import DetectorState, EventQueued, Watch
@@ -25,7 +26,6 @@ from perishield.log import Log, LogFormat
 from perishield.model.alarms import Event
 from perishield.model.errors import ConfigError, ModelError, PeriShieldError
 from perishield.model.vision import MOTION, TrackFrame
-from perishield.roles.process import EXIT_CONFIG, read_config, say_ready, stop_on_signal
 from perishield.vision.model_store import HINT, choose_detector, list_models
 
 if TYPE_CHECKING:
