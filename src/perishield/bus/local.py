@@ -134,7 +134,8 @@ class LocalBus:
             return
         head = f"{topic.name}\0{key}\0".encode()
         number = self._sent[head] = self._sent[head] + 1
-        self._out.send_multipart([head, _HEAD.pack(self._boot, number), encode(message)], zmq.NOBLOCK)
+        # One frame, not three: each costs the lean process microseconds, and subscriptions match its first bytes.
+        self._out.send(b"".join((head, _HEAD.pack(self._boot, number), encode(message))), zmq.NOBLOCK)
 
     def subscribe(self, topic: Topic[T], key: str | None = None, *, size: int = 64) -> Subscription[T]:
         """Listen to one key of a topic, or to all of it. At most `size` messages wait, the newest."""
@@ -178,19 +179,21 @@ class LocalBus:
             if self._closed:
                 return
             try:
-                parts = self._in.recv_multipart(zmq.NOBLOCK)
+                frame = self._in.recv(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            self._deliver(parts)
+            self._deliver(frame)
         self._loop.call_soon(self._drain)
 
-    def _deliver(self, parts: list[bytes]) -> None:
-        if len(parts) != 3 or len(parts[1]) != _HEAD.size:
-            log.warning("bus.garbled", parts=len(parts))
+    def _deliver(self, frame: bytes) -> None:
+        name_end = frame.find(b"\0")
+        key_end = frame.find(b"\0", name_end + 1)
+        if name_end < 0 or key_end < 0 or len(frame) < key_end + 1 + _HEAD.size:
+            log.warning("bus.garbled", size=len(frame))
             return
-        head, stamp, payload = parts
-        name, _, rest = head.decode().partition("\0")
-        key = rest.removesuffix("\0")
+        head = frame[: key_end + 1]
+        name, key = frame[:name_end].decode(), frame[name_end + 1 : key_end].decode()
+        stamp, payload = frame[key_end + 1 : key_end + 1 + _HEAD.size], frame[key_end + 1 + _HEAD.size :]
         boot, number = _HEAD.unpack(stamp)
         last = self._received.get((head, boot))
         self._received[head, boot] = number

@@ -1,8 +1,8 @@
 """Access units from RTP payloads: what H.264 and H.265 have in common.
 
 Payload bytes stay the slices that were cut from the receive buffer; a NAL unit's slices follow its 4-byte length in
-`unit`, ready for `Packet.data`. A key frame's NAL units are joined, because some firmware hides start codes in them
-(several NAL units passed off as one): once that was seen, every NAL unit is looked through.
+`unit`, ready for `Packet.data`. A stream's first key frames are looked through, because some firmware hides start codes
+in them (several NAL units passed off as one): once that was seen, every NAL unit is; where it never was, none is.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from perishield.sources.parameter_sets import ParameterSets
 
 BYTES = tuple(bytes((value,)) for value in range(256))
 _LARGEST_UNIT = 16 << 20
+_KEYS_TO_TRUST = 16
 _MOST_SLICES = 65_536
 
 
@@ -24,6 +25,7 @@ class Depacketizer:
 
     __slots__ = (
         "_changed_sets",
+        "_clean_keys",
         "_fragment",
         "_fragment_kind",
         "_fragment_size",
@@ -50,6 +52,7 @@ class Depacketizer:
         self._fragment_kind = 0
         self._fragment_size = 0
         self._hidden_start_codes = False
+        self._clean_keys = 0
 
     def payload(self, data: bytes, start: int, end: int) -> None:
         """Take in the RTP payload data[start:end]."""
@@ -93,6 +96,11 @@ class Depacketizer:
         return unit, size
 
     @property
+    def trusted(self) -> bool:
+        """Enough key frames came without hidden start codes."""
+        return self._clean_keys >= _KEYS_TO_TRUST
+
+    @property
     def oversized(self) -> bool:
         """The unit has grown beyond what any camera sends: timestamps or markers are broken, memory is at stake."""
         return self.size + self._fragment_size > _LARGEST_UNIT or len(self.unit) > _MOST_SLICES
@@ -108,6 +116,14 @@ class Depacketizer:
             self._split(nal)
         elif self.sets.offer(nal):
             self._changed_sets.append(nal)
+
+    def _hides(self, nal: bytes, key: bool) -> bool:
+        """Whether start codes hide in this NAL unit; a firmware's habit shows in its first key frames or never."""
+        if not self._hidden_start_codes and key:
+            if self.trusted:
+                return False
+            self._clean_keys += 1
+        return START_CODE in nal
 
     def _split(self, nal: bytes) -> None:
         self._hidden_start_codes = True

@@ -79,7 +79,7 @@ class H264Depacketizer(Depacketizer):
                 self.skipped += 1
         elif kind > 23:
             self.skipped += 1
-        elif (kind == _IDR or kind > 5 or self._hidden_start_codes) and START_CODE in nal:
+        elif (kind == _IDR or kind > 5 or self._hidden_start_codes) and self._hides(nal, kind == _IDR):
             self._split(nal)
         else:
             if kind <= _IDR:
@@ -91,8 +91,10 @@ class H264Depacketizer(Depacketizer):
 
     def _end_fragment(self) -> None:
         kind = self._fragment_kind
-        if kind == 1 and not self._hidden_start_codes:
+        plain = kind == 1 or (kind == _IDR and self.trusted)
+        if plain and not self._hidden_start_codes:
             self.video = True
+            self.key = self.key or kind == _IDR
             self._keep_fragment()
         else:
             self.nal(self._take_fragment())

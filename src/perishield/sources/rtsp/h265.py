@@ -86,7 +86,7 @@ class H265Depacketizer(Depacketizer):
             self._split(nal)
         elif kind > 47:
             self.skipped += 1
-        elif (kind >= _FIRST_KEY or self._hidden_start_codes) and START_CODE in nal:
+        elif (kind >= _FIRST_KEY or self._hidden_start_codes) and self._hides(nal, kind <= _LAST_KEY):
             self._split(nal)
         else:
             if kind <= _LAST_SLICE:

@@ -72,7 +72,10 @@ class RtpTrack:
         second = data[start + 1]
         stamp = data[start + 4 : start + 12]
         previous = self._stamp
-        if (second & 0x7F != self._payload_type or stamp[4:] != previous[4:]) and not self._admit(second & 0x7F, stamp):
+        fresh = stamp != previous
+        if (second & 0x7F != self._payload_type or (fresh and stamp[4:] != previous[4:])) and not self._admit(
+            second & 0x7F, stamp
+        ):
             return
         payload = start + 12
         if data[start] != 0x80:
@@ -82,7 +85,7 @@ class RtpTrack:
         if gap and not self._take_gap(number, data, payload, end):
             return
         self._expected = (number + 1) & 0xFFFF
-        if stamp != previous:
+        if fresh:
             if not gap:
                 if self._depacketizer.video:
                     self._finish()
