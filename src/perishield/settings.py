@@ -54,7 +54,7 @@ class Ingest(_Section):
     segment_s: float = Field(default=10.0, ge=1, le=3600)
     chunk_s: float = Field(default=1.0, ge=0.1, le=1.0)
     low_delay_chunk_s: float = Field(default=0.2, ge=0.02, le=1.0)
-    chunk_kib: int = Field(default=128, ge=4, le=4096)
+    chunk_kib: int = Field(default=256, ge=4, le=4096)
     pool_minutes: float = Field(default=30, gt=0, le=10080)
     recordings_days: float = Field(default=7, gt=0, le=3650)
     min_free_mib: int = Field(default=1024, ge=0)

@@ -46,7 +46,7 @@ def run(options: DemoOptions) -> None:
         quiet = {"level": "warning"} if options.headless and settings.log.level == "info" else {}
         settings = settings.model_copy(
             update={
-                "demo": settings.demo.model_copy(update={"rtsp_port": node.free_port()}),
+                "demo": settings.demo.model_copy(update={"rtsp_port": serve.demo_port(data)}),
                 "vision": settings.vision.model_copy(update=vision),
                 "log": settings.log.model_copy(update=quiet),
             }

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from perishield import log
 from perishield.bus.site_file import read_site
@@ -69,9 +70,17 @@ def settle(overrides: Overrides) -> Settings:
             node.claim_port(host, port, "[server] port or --port")
     changes["server"]["port"] = port
     if (changes["demo"].get("enabled", settings.demo.enabled)) and settings.demo.rtsp_port == 0:
-        changes["demo"]["rtsp_port"] = node.free_port()
+        changes["demo"]["rtsp_port"] = demo_port(changes["data"].get("dir", settings.data.dir))
     sections = {name: getattr(settings, name).model_copy(update=values) for name, values in changes.items()}
     return settings.model_copy(update=sections)
+
+
+def demo_port(data_dir: Path) -> int:
+    """The port at which the site of `data_dir` expects the demo's cameras, else a free one."""
+    site = read_site(data_dir / "site.json")
+    ours = set(demo_site.camera_ids())
+    ports = [urlsplit(camera.url).port for camera in site.cameras if camera.id in ours] if site else []
+    return next((port for port in ports if port), 0) or node.free_port()
 
 
 @contextmanager

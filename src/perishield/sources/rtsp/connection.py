@@ -7,7 +7,7 @@ import threading
 import time
 from typing import cast
 
-from perishield.model.errors import SourceError
+from perishield.model.errors import PeriShieldError, SourceError
 from perishield.sources.rtsp.auth import Credentials
 from perishield.sources.rtsp.delivery import Delivery
 from perishield.sources.rtsp.framing import Framer, Message
@@ -68,7 +68,7 @@ class Connection(asyncio.BufferedProtocol):
         delivery.monotonic = time.monotonic()
         try:
             self.framer.feed(self._view[:nbytes])
-        except SourceError as error:
+        except PeriShieldError as error:
             self.fail(error)
             return
         if self._track is not None:

@@ -21,6 +21,8 @@ class Depacketizer:
 
     `video` says that the unit holds a slice of a picture; `key` that this is a random access point; `recovery` that a
     recovery point SEI stood in it. `skipped` counts payloads that could not be used.
+    `middle` is what a payload begins with that carries on the open fragmented NAL unit without ending it; empty while
+    none is open. Nearly all packets of a video stream are such, so that the track appends them by itself.
     """
 
     __slots__ = (
@@ -28,9 +30,10 @@ class Depacketizer:
         "_clean_keys",
         "_fragment",
         "_fragment_kind",
-        "_fragment_size",
         "_hidden_start_codes",
+        "fragment_size",
         "key",
+        "middle",
         "recovery",
         "sets",
         "size",
@@ -49,8 +52,9 @@ class Depacketizer:
         self.skipped = 0
         self._changed_sets: list[bytes] = []
         self._fragment = -1
+        self.middle = b""
         self._fragment_kind = 0
-        self._fragment_size = 0
+        self.fragment_size = 0
         self._hidden_start_codes = False
         self._clean_keys = 0
 
@@ -72,7 +76,8 @@ class Depacketizer:
         self.size = 0
         self.video = self.key = self.recovery = False
         self._fragment = -1
-        self._fragment_size = 0
+        self.middle = b""
+        self.fragment_size = 0
         self._changed_sets = []
 
     def take(self) -> tuple[list[bytes], int]:
@@ -103,7 +108,7 @@ class Depacketizer:
     @property
     def oversized(self) -> bool:
         """The unit has grown beyond what any camera sends: timestamps or markers are broken, memory is at stake."""
-        return self.size + self._fragment_size > _LARGEST_UNIT or len(self.unit) > _MOST_SLICES
+        return self.size + self.fragment_size > _LARGEST_UNIT or len(self.unit) > _MOST_SLICES
 
     def _append(self, nal: bytes) -> None:
         length = len(nal)
@@ -130,25 +135,28 @@ class Depacketizer:
         for part in split_annexb(nal):
             self.nal(part)
 
-    def _begin_fragment(self, kind: int, header: bytes) -> None:
+    def _begin_fragment(self, kind: int, header: bytes, middle: bytes) -> None:
         if self._fragment >= 0:
             self._drop_fragment()
         self._fragment = len(self.unit)
         self._fragment_kind = kind
-        self._fragment_size = len(header)
+        self.middle = middle
+        self.fragment_size = len(header)
         self.unit.append(b"")
         self.unit.append(header)
 
     def _keep_fragment(self) -> None:
-        self.unit[self._fragment] = self._fragment_size.to_bytes(4, "big")
-        self.size += self._fragment_size + 4
+        self.unit[self._fragment] = self.fragment_size.to_bytes(4, "big")
+        self.size += self.fragment_size + 4
         self._fragment = -1
-        self._fragment_size = 0
+        self.middle = b""
+        self.fragment_size = 0
 
     def _drop_fragment(self) -> None:
         del self.unit[self._fragment :]
         self._fragment = -1
-        self._fragment_size = 0
+        self.middle = b""
+        self.fragment_size = 0
 
     def _take_fragment(self) -> bytes:
         nal = b"".join(self.unit[self._fragment + 1 :])

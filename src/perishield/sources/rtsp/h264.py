@@ -29,12 +29,13 @@ class H264Depacketizer(Depacketizer):
                 return
             header = data[start + 1]
             if header & 0x80:
-                self._begin_fragment(header & 31, BYTES[first & 0xE0 | header & 31])
+                kind = header & 31
+                self._begin_fragment(kind, BYTES[first & 0xE0 | kind], bytes((first, kind)))
             elif self._fragment < 0:
                 return
             if end - start > 2:
                 self.unit.append(data[start + 2 : end])
-                self._fragment_size += end - start - 2
+                self.fragment_size += end - start - 2
             if header & 0x40:
                 self._end_fragment()
             return

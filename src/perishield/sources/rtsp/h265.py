@@ -37,13 +37,15 @@ class H265Depacketizer(Depacketizer):
             header = data[start + 2]
             body = start + 3
             if header & 0x80:
-                self._begin_fragment(header & 63, bytes((data[start] & 0x81 | (header & 63) << 1, data[start + 1])))
+                kind = header & 63
+                unit_header = bytes((data[start] & 0x81 | kind << 1, data[start + 1]))
+                self._begin_fragment(kind, unit_header, data[start : start + 2] + bytes((kind,)))
                 body += self._ordered
             elif self._fragment < 0:
                 return
             if body < end:
                 self.unit.append(data[body:end])
-                self._fragment_size += end - body
+                self.fragment_size += end - body
             if header & 0x40:
                 self._end_fragment()
             return
@@ -96,8 +98,10 @@ class H265Depacketizer(Depacketizer):
 
     def _end_fragment(self) -> None:
         kind = self._fragment_kind
-        if kind < _FIRST_KEY and not self._hidden_start_codes:
+        plain = kind < _FIRST_KEY or (kind <= _LAST_KEY and self.trusted)
+        if plain and not self._hidden_start_codes:
             self.video = True
+            self.key = self.key or kind >= _FIRST_KEY
             self._keep_fragment()
         else:
             self.nal(self._take_fragment())

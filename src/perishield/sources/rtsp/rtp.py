@@ -66,6 +66,23 @@ class RtpTrack:
 
     def packet(self, data: bytes, start: int, end: int) -> None:
         """Take in the RTP packet data[start:end]. Never raises."""
+        depacketizer = self._depacketizer
+        middle = depacketizer.middle
+        if (
+            middle
+            and data.startswith(middle, start + 12)
+            and data[start + 1] == self._payload_type
+            and data[start + 2] << 8 | data[start + 3] == self._expected
+            and data[start] == 0x80
+            and data[start + 4 : start + 12] == self._stamp
+            and end > (body := start + 12 + len(middle))
+        ):
+            # Most packets by far; the way below would do the same with them, in twice the time.
+            self._expected = (self._expected + 1) & 0xFFFF
+            self.packets += 1
+            depacketizer.unit.append(data[body:end])
+            depacketizer.fragment_size += end - body
+            return
         if end - start < 12 or data[start] & 0xC0 != 0x80:
             self.malformed += 1
             return
