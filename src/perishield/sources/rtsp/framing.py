@@ -43,6 +43,7 @@ class Message:
 
 
 OnPacket = Callable[[bytes, int, int], None]
+OnRun = Callable[[bytes, int, int, int], int]
 
 
 class Framer:
@@ -51,6 +52,7 @@ class Framer:
     """
 
     __slots__ = (
+        "_carry_on",
         "_on_control",
         "_on_desync",
         "_on_message",
@@ -67,6 +69,7 @@ class Framer:
         self.stray = 0
         self._on_message = on_message
         self._on_rtp: OnPacket = _ignore
+        self._carry_on: OnRun = _none
         self._on_control: OnPacket = _ignore
         self._on_desync: Callable[[], None] = lambda: None
         self._rest = b""
@@ -74,11 +77,20 @@ class Framer:
         self._resyncs = 0
 
     def attach(
-        self, channels: tuple[int, int], on_rtp: OnPacket, on_control: OnPacket, on_desync: Callable[[], None]
+        self,
+        channels: tuple[int, int],
+        on_rtp: OnPacket,
+        on_control: OnPacket,
+        on_desync: Callable[[], None],
+        carry_on: OnRun | None = None,
     ) -> None:
-        """From here on, packets of these channels (RTP, RTCP) are wanted."""
+        """From here on, packets of these channels (RTP, RTCP) are wanted.
+
+        `carry_on(data, position, end, channel)` may take in a run of packets itself; it returns where the run ends.
+        """
         self.channels = channels
         self._on_rtp, self._on_control, self._on_desync = on_rtp, on_control, on_desync
+        self._carry_on = carry_on or _none
 
     def feed(self, view: memoryview | bytes) -> None:
         """Take in what was read; `view` may be overwritten afterwards.
@@ -88,7 +100,7 @@ class Framer:
         rest = self._rest
         data = b"".join((rest, view)) if rest else bytes(view)
         rtp, control = self.channels
-        on_rtp = self._on_rtp
+        on_rtp, carry_on = self._on_rtp, self._carry_on
         position = 0
         end = len(data)
         if not self._synced:
@@ -104,7 +116,9 @@ class Framer:
                 channel = data[position + 1]
                 if channel == rtp:
                     on_rtp(data, start, following)
-                elif channel == control:
+                    position = carry_on(data, following, end, rtp)
+                    continue
+                if channel == control:
                     self._on_control(data, start, following)
                 else:
                     self.stray += 1
@@ -115,7 +129,7 @@ class Framer:
                 break
             position = following
             rtp, control = self.channels
-            on_rtp = self._on_rtp
+            on_rtp, carry_on = self._on_rtp, self._carry_on
         self._rest = data[position:] if position < end else b""
 
     def _text(self, data: bytes, position: int) -> int:
@@ -169,6 +183,10 @@ class Framer:
 
 def _ignore(data: bytes, start: int, end: int) -> None:
     pass
+
+
+def _none(data: bytes, position: int, end: int, channel: int) -> int:
+    return position
 
 
 def _head_end(data: bytes, position: int) -> tuple[int, int]:

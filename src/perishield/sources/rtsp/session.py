@@ -122,7 +122,7 @@ class Session:
         media, codec = _choose(description.videos)
         track, sets = self._prepare(media, codec)
         await self._setup(media)
-        self._wire.framer.attach(self._channels, track.packet, self._control_packet, track.lose)
+        self._wire.framer.attach(self._channels, track.packet, self._control_packet, track.lose, track.carry_on)
         self._wire.attach(track)
         self._delivery.connect(sets, media.rate)
         aggregate = resolve_control(self._endpoint, self._base, description.control)
