@@ -54,11 +54,15 @@ def evaluate(
 ) -> dict[str, Any]:
     """Run every clip of `dataset` and score it; plain data for JSON.
 
-    `detector`: an ONNX file (or the name of one in `models_dir`), or `motion`. `fps`: pictures a second to look at.
+    `detector`: an ONNX file, the name of one in `models_dir`, `motion`, or `auto` (see `choose_detector`).
+    `fps`: pictures a second to look at.
     `progress` is told the share that is done. Raises DatasetError, ModelError.
     """
     clips = read_dataset(dataset)
-    eyes = _detector(detector, models_dir)
+    # Imported here: a dataset that cannot be read should say so without waiting for the detectors.
+    from perishield.vision.model_store import choose_detector
+
+    eyes = choose_detector(detector, models_dir or Path())
     total = sum(max(clip.frames, 1) for clip in clips)
     done = 0
     scores: list[Score] = []
@@ -236,19 +240,6 @@ def screen_directions(line: LabelledLine, direction: str) -> tuple[str, ...]:
     x, y = -along_y / length * sign, along_x / length * sign
     parts = sorted(((x, "right"), (-x, "left"), (y, "down"), (-y, "up")), reverse=True)
     return tuple(name for share, name in parts if share >= _OBLIQUE)
-
-
-def _detector(setting: str, models_dir: Path | None) -> Detector:
-    if setting == "motion":
-        from perishield.vision.motion import MotionDetector
-
-        return MotionDetector()
-    from perishield.vision.onnx_model import OnnxDetector
-
-    path = Path(setting)
-    if models_dir is not None and not path.exists() and (models_dir / setting).exists():
-        path = models_dir / setting
-    return OnnxDetector(path)
 
 
 def _figures(result: Score, frames: int, analysed: int, seconds: float, cpu_s: float) -> dict[str, Any]:
