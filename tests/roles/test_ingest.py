@@ -18,7 +18,7 @@ from perishield.bus import LocalBus, topics
 from perishield.bus.site_file import write_site
 from perishield.evaluation.texture_clip import write_clip
 from perishield.model.media import ChunkRef, SegmentRow, StreamCondition, StreamState
-from perishield.model.site import Analysis, Camera, Site
+from perishield.model.site import Analysis, Camera, Recording, RecordMode, Site
 from perishield.recording.index import list_segments
 from perishield.sources.simulator import Simulator, SimulatorClip
 from perishield.streams.layout import read_sidecar
@@ -63,7 +63,7 @@ class Node:
             id=name,
             name=name,
             url=url or f"{self.simulator.urls[0]}?{name}",
-            record=record,
+            recording=Recording(mode=RecordMode.CONTINUOUS if record else RecordMode.OFF),
             analysis=Analysis(enabled=analysed),
         )
 

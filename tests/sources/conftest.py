@@ -14,7 +14,7 @@ import av
 import numpy as np
 import pytest
 
-from perishield.model.media import Codec, Packet, StreamState, VideoFormat
+from perishield.model.media import AudioFormat, Codec, Packet, StreamState, VideoFormat
 from perishield.model.site import Camera
 from perishield.sources.rtsp.session import Patience
 from perishield.sources.rtsp.source import RtspSource
@@ -71,6 +71,8 @@ class RecordingSink:
     packets: list[Packet] = field(default_factory=list)
     discontinuities: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
+    audio_formats: list[AudioFormat | None] = field(default_factory=list)
+    sounds: list[Packet] = field(default_factory=list)
     wants_key: bool = True
 
     def format(self, video: VideoFormat) -> None:
@@ -92,6 +94,13 @@ class RecordingSink:
         self.discontinuities.append(reason)
         self.log.append("discontinuity")
         self.wants_key = True
+
+    def audio_format(self, audio: AudioFormat | None) -> None:
+        self.audio_formats.append(audio)
+
+    def audio(self, packet: Packet) -> None:
+        assert any(self.audio_formats[-1:]), "sound came before its format"
+        self.sounds.append(packet)
 
     def decode(self, first: int = 0) -> int:
         """How many pictures a decoder makes of the packets; fails on the first error that it reports."""

@@ -12,7 +12,7 @@ from perishield.bus.topics import DetectorState, ProcessState
 from perishield.model.alarms import Alarm, ClipState
 from perishield.model.errors import mask_url
 from perishield.model.media import TIMESCALE, SegmentRow, StreamState
-from perishield.model.site import Camera
+from perishield.model.site import Camera, RecordMode
 from perishield.model.vision import TrackFrame
 
 Sign = Callable[[str], str]
@@ -188,7 +188,7 @@ def camera_out(camera: Camera, stream: StreamOut | None, sign: Sign) -> CameraOu
         "username": camera.username,
         "has_password": bool(camera.password),
         "enabled": camera.enabled,
-        "record": camera.record,
+        "record": camera.recording.mode is not RecordMode.OFF,
         "analysis": {
             "enabled": camera.analysis.enabled,
             "fps": camera.analysis.fps,

@@ -107,6 +107,12 @@ class _Eyes:
     def discontinuity(self, reason: str) -> None:
         self.form = f"{self.form} ({reason})"
 
+    def audio_format(self, audio: object) -> None:
+        """A picture is what is looked for."""
+
+    def audio(self, packet: object) -> None:
+        """A picture is what is looked for."""
+
 
 async def camera(url: str, seconds: float) -> list[Finding]:
     """Try a camera's address until its first key frame, its first error, or the end of `seconds`."""

@@ -34,11 +34,36 @@ class VideoFormat:
     mime: str
 
 
+class AudioCodec(StrEnum):
+    AAC = "aac"
+    OPUS = "opus"
+    PCMA = "pcma"
+    PCMU = "pcmu"
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFormat:
+    """What an audio decoder needs.
+
+    `rate`: samples a second as decoded; `channels`: as decoded. `config`: AudioSpecificConfig for AAC (ISO/IEC
+    14496-3), empty otherwise. `mime`: RFC 6381 string (`mp4a.40.2`, `opus`), or empty where browsers play none (G.711).
+    """
+
+    codec: AudioCodec
+    rate: int
+    channels: int
+    config: bytes = b""
+    mime: str = ""
+
+
 class Packet:
     """One access unit, as MP4 stores it: NAL units each behind a 4-byte big-endian length.
 
     `data` is a list of slices to be written in order (`os.writev`, `b"".join`); `size` is their total in bytes.
     `dts` and `pts` are stream ticks; they differ only where the stream has B-frames.
+
+    Sound uses the same class: `data` is one coded frame (raw AAC, an Opus packet, some milliseconds of G.711), `key` is
+    True, and `dts` equals `pts`, in the same ticks and on the same stream time as the video.
     """
 
     __slots__ = ("arrival", "data", "dts", "key", "pts", "size", "wall")
@@ -60,6 +85,8 @@ class PacketSink(Protocol):
 
     `format` is called before the first packet and whenever parameter sets change; the next packet is then a key
     frame. `discontinuity` is called when packets were lost or time jumped; the next packet is a key frame too.
+    `audio_format` tells what sound comes, or None when there is none any more; without it no `audio` is called. Sound
+    is in order by itself, and comes at most a few hundred milliseconds before or after its pictures.
     """
 
     def format(self, video: VideoFormat) -> None: ...
@@ -68,10 +95,16 @@ class PacketSink(Protocol):
 
     def discontinuity(self, reason: str) -> None: ...
 
+    def audio_format(self, audio: AudioFormat | None) -> None: ...
+
+    def audio(self, packet: Packet) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class ChunkRef:
     """Where a chunk lies: a whole moof+mdat pair inside a segment file that begins with ftyp+moov.
+
+    Track 1 is the video, track 2 the sound where there is some; sound lies before the pictures in `mdat`.
 
     `path` is relative to the media root. A file's first `init_length` bytes are its init segment. The chunk's bytes
     are [offset, offset+length); its access units are the last `sum(sizes)` bytes of these, in decode order.
@@ -81,6 +114,7 @@ class ChunkRef:
     `composition` holds pts - dts per frame in ticks, and is empty when all are zero.
     `arrivals` holds, per frame, whole milliseconds after `arrival`.
     `discontinuity`: frames are missing, or time jumped, between the previous chunk and this one.
+    `mime` names the video; `audio` the sound's codec (`aac`, `opus`, `pcma`, `pcmu`), empty without.
     """
 
     camera: str
@@ -104,6 +138,7 @@ class ChunkRef:
     durations: tuple[int, ...]
     composition: tuple[int, ...]
     arrivals: tuple[int, ...]
+    audio: str = ""
 
     @property
     def duration(self) -> int:
@@ -167,3 +202,5 @@ class SegmentRow:
     """(ticks from the segment's start, byte offset of the chunk) for every key frame."""
     complete: bool
     """False while the file is being written, or where a crash cut it short and it was rebuilt."""
+    audio: str = ""
+    """Codec of the sound in it, or empty."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 CAMERA_ID = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
@@ -19,6 +20,54 @@ class Analysis:
     min_score: float = 0.3
 
 
+class RecordMode(StrEnum):
+    """`off`: footage only passes through the temporary pool. `event`: it is kept around events."""
+
+    CONTINUOUS = "continuous"
+    SCHEDULED = "scheduled"
+    EVENT = "event"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeWindow:
+    """A part of the week: `days` 0 (Monday) to 6, `start` and `end` minutes of the day, local to the schedule's zone.
+
+    `end` may be 1440; a window over midnight is two.
+    """
+
+    days: tuple[int, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """What of a camera's footage is kept, and for how long.
+
+    `windows` in `timezone` (IANA name, empty: UTC) count for `scheduled`, and limit `event` where there are any.
+    `pre_s` and `post_s` frame an event. `keep_days` and `keep_gib` of 0 leave it to the settings.
+    """
+
+    mode: RecordMode = RecordMode.CONTINUOUS
+    windows: tuple[TimeWindow, ...] = ()
+    timezone: str = ""
+    pre_s: float = 10.0
+    post_s: float = 10.0
+    keep_days: float = 0.0
+    keep_gib: float = 0.0
+    priority: int = 0
+    """Cameras of lower priority give way first when the disk cannot keep up."""
+
+
+class Transport(StrEnum):
+    """How RTP travels. `auto`: TCP first, UDP where the camera refuses it."""
+
+    AUTO = "auto"
+    TCP = "tcp"
+    UDP = "udp"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Camera:
     """A device and its settings. `url` carries no credentials; they are kept beside it and masked everywhere."""
@@ -29,9 +78,15 @@ class Camera:
     username: str = ""
     password: str = field(default="", repr=False)
     enabled: bool = True
-    record: bool = True
-    """True: its segments are kept by the retention rules; False: they pass through the temporary pool."""
+    recording: Recording = Recording()
     analysis: Analysis = Analysis()
+    detect_url: str = ""
+    """A smaller stream of the same camera for analysis; empty: the recorded one is analysed."""
+    transport: Transport = Transport.AUTO
+    audio: bool = True
+    """Take in sound where the camera sends some."""
+    tls_fingerprint: str = ""
+    """SHA-256 (hex) of an RTSPS camera's own certificate; empty: it must be signed by an authority that is trusted."""
     revision: int = 0
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 from perishield.log import Log
 from perishield.model.errors import PeriShieldError, StorageError
 from perishield.model.media import ChunkRef, SegmentRow, StreamCondition, StreamState
-from perishield.model.site import Camera
+from perishield.model.site import Camera, RecordMode
 from perishield.sources.open import open_source
 from perishield.streams.chunker import Chunker
 from perishield.streams.epochs import Epochs
@@ -103,7 +103,7 @@ class CameraIngest:
         if self._chunker is not None:
             self._chunker.writer.pool = self._pool
         self._set_delay()
-        if camera.record != old.record:
+        if camera.recording != old.recording:
             self._tell(self._state)
         return True
 
@@ -125,7 +125,7 @@ class CameraIngest:
 
     @property
     def _pool(self) -> str:
-        return RECORDINGS if self.camera.record else POOL
+        return POOL if self.camera.recording.mode is RecordMode.OFF else RECORDINGS
 
     def _set_delay(self) -> None:
         low = self.camera.analysis.enabled or self._watched_until > 0
@@ -203,7 +203,7 @@ class CameraIngest:
             fault = self._fault
             state = replace(
                 state,
-                recording=self.camera.record and fault is None,
+                recording=self.camera.recording.mode is not RecordMode.OFF and fault is None,
                 code=fault.code if fault else state.code,
                 message=fault.message if fault else state.message,
             )

@@ -7,7 +7,7 @@ import time
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from perishield.model.site import Analysis, Camera
+from perishield.model.site import Analysis, Camera, Recording, RecordMode
 from perishield.store.tables import CameraTable
 
 
@@ -63,7 +63,7 @@ def _fill(row: CameraTable, camera: Camera) -> None:
     row.username = camera.username
     row.password = camera.password
     row.enabled = camera.enabled
-    row.record = camera.record
+    row.record = camera.recording.mode is not RecordMode.OFF
     row.analysis_enabled = camera.analysis.enabled
     row.analysis_fps = camera.analysis.fps
     row.analysis_min_score = camera.analysis.min_score
@@ -77,7 +77,7 @@ def _camera(row: CameraTable) -> Camera:
         username=row.username,
         password=row.password,
         enabled=row.enabled,
-        record=row.record,
+        recording=Recording() if row.record else Recording(mode=RecordMode.OFF),
         analysis=Analysis(enabled=row.analysis_enabled, fps=row.analysis_fps, min_score=row.analysis_min_score),
         revision=row.revision,
     )

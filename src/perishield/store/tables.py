@@ -107,6 +107,7 @@ class SegmentTable(Base):
     init_length: Mapped[int]
     keyframes: Mapped[bytes] = mapped_column(LargeBinary)
     complete: Mapped[bool]
+    audio: Mapped[str] = mapped_column(String(16), server_default="")
 
 
 class MetaTable(Base):

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from perishield.model.errors import SourceError
-from perishield.model.media import TIMESCALE, ChunkRef, Packet, VideoFormat
+from perishield.model.media import TIMESCALE, AudioFormat, ChunkRef, Packet, VideoFormat
 from perishield.streams.fmp4 import chunk_head, init_segment
 from perishield.streams.segments import SegmentWriter
 
@@ -88,6 +88,12 @@ class Chunker:
         self._gap = True
         self._wants_key = True
         self._agreeing = 0
+
+    def audio_format(self, audio: AudioFormat | None) -> None:
+        """Sound is not kept yet."""
+
+    def audio(self, packet: Packet) -> None:
+        """Sound is not kept yet."""
 
     def packet(self, packet: Packet) -> None:
         dts = packet.dts

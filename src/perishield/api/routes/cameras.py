@@ -12,7 +12,7 @@ from perishield.api.problems import ProblemError, not_found
 from perishield.api.security import Parts, require_admin
 from perishield.api.services import Services
 from perishield.model.errors import mask_url
-from perishield.model.site import Analysis, Camera
+from perishield.model.site import Analysis, Camera, Recording, RecordMode
 from perishield.store.cameras import (
     add_camera,
     camera_names,
@@ -94,7 +94,7 @@ def _camera(body: CameraBody, name: str, before: Camera | None) -> Camera:
         username=username,
         password=kept if password is None else password,
         enabled=body.enabled,
-        record=body.record,
+        recording=Recording(mode=RecordMode.CONTINUOUS if body.record else RecordMode.OFF),
         analysis=Analysis(enabled=body.analysis.enabled, fps=body.analysis.fps, min_score=body.analysis.min_score),
     )
 
