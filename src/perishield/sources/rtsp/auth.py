@@ -101,6 +101,13 @@ class Credentials:
     def given(self) -> bool:
         return bool(self._username or self._password)
 
+    @property
+    def scheme(self) -> str:
+        """The way in that is used: `Basic`, `Digest MD5`, `Digest SHA-256`...; empty before a challenge."""
+        if self._chosen is None:
+            return ""
+        return "Basic" if self._chosen.scheme == "basic" else f"Digest {self._chosen.algorithm}"
+
     def accepted(self) -> None:
         """A request with our credentials was answered."""
         if self._chosen is not None and not self._accepted:

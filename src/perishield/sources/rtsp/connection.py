@@ -11,6 +11,7 @@ from perishield.model.errors import PeriShieldError, SourceError
 from perishield.sources.rtsp.auth import Credentials
 from perishield.sources.rtsp.delivery import Delivery
 from perishield.sources.rtsp.framing import Framer, Message
+from perishield.sources.rtsp.observer import NOBODY, Observer
 from perishield.sources.rtsp.rtp import RtpTrack
 
 USER_AGENT = "PyPeriShield"
@@ -31,13 +32,14 @@ class Connection(asyncio.BufferedProtocol):
     closed it.
     """
 
-    def __init__(self, credentials: Credentials, delivery: Delivery) -> None:
+    def __init__(self, credentials: Credentials, delivery: Delivery, observer: Observer = NOBODY) -> None:
         self.framer = Framer(self._message)
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.received = 0
         self.session = ""
         self._credentials = credentials
         self._delivery = delivery
+        self._observer = observer
         self._track: RtpTrack | None = None
         self._transport: asyncio.Transport | None = None
         self._view = _shared_buffer()
@@ -50,6 +52,11 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport is None:
             raise SourceError("not connected", code="gone")
         return self._transport
+
+    @property
+    def scheme(self) -> str:
+        """The authentication in use, or empty."""
+        return self._credentials.scheme
 
     def attach(self, track: RtpTrack) -> None:
         """Bound this track's memory after every read."""
@@ -119,6 +126,8 @@ class Connection(asyncio.BufferedProtocol):
         """Send, answering challenges; a final 401 is returned like any other answer."""
         while True:
             message = await self.send(method, url, headers)
+            if message.status == 401:
+                self._observer.challenged(message)
             if message.status != 401 or not self.renew(message):
                 if message.status < 400:
                     self._credentials.accepted()

@@ -24,6 +24,7 @@ from perishield.sources.rtsp.framing import Message
 from perishield.sources.rtsp.h264 import H264Depacketizer
 from perishield.sources.rtsp.h265 import H265Depacketizer
 from perishield.sources.rtsp.low_water import LowWater
+from perishield.sources.rtsp.observer import NOBODY, Observer
 from perishield.sources.rtsp.rtcp import read_sender_report, receiver_report
 from perishield.sources.rtsp.rtp import RtpTrack
 from perishield.sources.rtsp.sdp import Track, parse_sdp
@@ -65,8 +66,17 @@ class Redirected(Exception):  # noqa: N818
 class Session:
     """One playing stream. `low_delay` may be changed while it runs."""
 
-    def __init__(self, endpoint: Endpoint, delivery: Delivery, patience: Patience, *, low_delay: bool) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        delivery: Delivery,
+        patience: Patience,
+        *,
+        low_delay: bool,
+        observer: Observer = NOBODY,
+    ) -> None:
         self._endpoint = endpoint
+        self._observer = observer
         self._delivery = delivery
         self._patience = patience
         self._low_delay = low_delay
@@ -108,7 +118,9 @@ class Session:
         credentials = Credentials(self._endpoint.username, self._endpoint.password)
         async with asyncio.timeout(self._patience.connect_s):
             _, self._connection = await loop.create_connection(
-                lambda: Connection(credentials, self._delivery), self._endpoint.host, self._endpoint.port
+                lambda: Connection(credentials, self._delivery, self._observer),
+                self._endpoint.host,
+                self._endpoint.port,
             )
         options = await self._ask("OPTIONS", self._endpoint.url)
         self._public = frozenset(word.strip().upper() for word in (options.header("public") or "").split(","))
@@ -122,7 +134,8 @@ class Session:
         media, codec = _choose(description.videos)
         track, sets = self._prepare(media, codec)
         await self._setup(media)
-        self._wire.framer.attach(self._channels, track.packet, self._control_packet, track.lose, track.carry_on)
+        take = self._observer.tap(track.packet)
+        self._wire.framer.attach(self._channels, take, self._control_packet, track.lose, track.carry_on)
         self._wire.attach(track)
         self._delivery.connect(sets, media.rate)
         aggregate = resolve_control(self._endpoint, self._base, description.control)
@@ -132,6 +145,7 @@ class Session:
         if played.status in (404, 454, 455) and aggregate != self._base:
             played = await self._ask("PLAY", self._base, {"Range": "npt=0.000-"})
         self._require(played, "PLAY")
+        self._observer.playing()
 
     def _prepare(self, media: Track, codec: Codec) -> tuple[RtpTrack, ParameterSets]:
         sets = ParameterSets(codec)
@@ -164,9 +178,12 @@ class Session:
         self._keep_alive_every_s = min(self._session_lasts_s / 2, 25.0)
 
     async def _ask(self, method: str, url: str, headers: dict[str, str] | None = None) -> Message:
+        self._observer.asking(method, url)
         try:
             async with asyncio.timeout(self._patience.response_s):
-                return await self._wire.request(method, url, headers)
+                answer = await self._wire.request(method, url, headers)
+            self._observer.answered(method, answer, self._wire.scheme)
+            return answer
         except TimeoutError:
             raise SourceError(
                 f"no answer to {method} within {self._patience.response_s:g} s: the device hangs or is overloaded",
@@ -267,6 +284,7 @@ class Session:
         track = self._track
         if report is None or track is None or (track.source and report.source != track.source):
             return
+        self._observer.report(report)
         delivery = self._delivery
         self._last_report = (report.source, report.middle, delivery.monotonic)
         delivery.report(report.wall, report.timestamp)

@@ -11,6 +11,7 @@ from perishield.model.media import PacketSink
 from perishield.model.site import Camera
 from perishield.sources.backoff import BackOff
 from perishield.sources.rtsp.delivery import Delivery
+from perishield.sources.rtsp.observer import NOBODY, Observer
 from perishield.sources.rtsp.session import Patience, Redirected, Session
 from perishield.sources.rtsp.url import Endpoint, parse_url
 from perishield.sources.status import OnState, SourceStatus
@@ -39,12 +40,14 @@ class RtspSource:
         idle_timeout_s: float = 10.0,
         first_retry_s: float = 1.0,
         patience: Patience | None = None,
+        observer: Observer = NOBODY,
     ) -> None:
         self._camera = camera
         self._status = SourceStatus(camera.id, epoch, on_state)
         self._delivery = Delivery(sink, self._status)
         self._patience = patience or Patience(connect_s=connect_timeout_s, idle_s=idle_timeout_s)
         self._back_off = BackOff(first_retry_s)
+        self._observer = observer
         self._low_delay = False
         self._session: Session | None = None
 
@@ -89,7 +92,7 @@ class RtspSource:
             return self._network_error(error)
 
     async def _play(self, endpoint: Endpoint) -> None:
-        session = Session(endpoint, self._delivery, self._patience, low_delay=self._low_delay)
+        session = Session(endpoint, self._delivery, self._patience, low_delay=self._low_delay, observer=self._observer)
         self._session = session
         try:
             await session.open()
