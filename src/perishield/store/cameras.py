@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 
+import msgspec
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from perishield.model.site import Analysis, Camera, Recording, RecordMode
+from perishield.model.site import Analysis, Camera, Recording, Transport
 from perishield.store.tables import CameraTable
 
 
@@ -63,7 +64,11 @@ def _fill(row: CameraTable, camera: Camera) -> None:
     row.username = camera.username
     row.password = camera.password
     row.enabled = camera.enabled
-    row.record = camera.recording.mode is not RecordMode.OFF
+    row.recording = msgspec.json.encode(camera.recording).decode()
+    row.detect_url = camera.detect_url
+    row.transport = camera.transport.value
+    row.audio = camera.audio
+    row.tls_fingerprint = camera.tls_fingerprint
     row.analysis_enabled = camera.analysis.enabled
     row.analysis_fps = camera.analysis.fps
     row.analysis_min_score = camera.analysis.min_score
@@ -77,7 +82,11 @@ def _camera(row: CameraTable) -> Camera:
         username=row.username,
         password=row.password,
         enabled=row.enabled,
-        recording=Recording() if row.record else Recording(mode=RecordMode.OFF),
+        recording=msgspec.json.decode(row.recording, type=Recording),
+        detect_url=row.detect_url,
+        transport=Transport(row.transport),
+        audio=row.audio,
+        tls_fingerprint=row.tls_fingerprint,
         analysis=Analysis(enabled=row.analysis_enabled, fps=row.analysis_fps, min_score=row.analysis_min_score),
         revision=row.revision,
     )

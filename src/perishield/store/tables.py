@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, MetaData, String, Text
+from sqlalchemy import ForeignKey, Index, LargeBinary, MetaData, String, Text, text, true
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+EMPTY = text("''")
+"""Written out: as a plain string it would not compare equal to what a database says it has."""
 
 
 class Base(DeclarativeBase):
@@ -39,7 +42,12 @@ class CameraTable(Base):
     username: Mapped[str] = mapped_column(String(256))
     password: Mapped[str] = mapped_column(String(256))
     enabled: Mapped[bool]
-    record: Mapped[bool]
+    recording: Mapped[str] = mapped_column(Text, server_default="{}")
+    """The policy as JSON; what it leaves out has the model's default."""
+    detect_url: Mapped[str] = mapped_column(Text, server_default=EMPTY)
+    transport: Mapped[str] = mapped_column(String(8), server_default="auto")
+    audio: Mapped[bool] = mapped_column(server_default=true())
+    tls_fingerprint: Mapped[str] = mapped_column(String(64), server_default=EMPTY)
     analysis_enabled: Mapped[bool]
     analysis_fps: Mapped[float]
     analysis_min_score: Mapped[float]
@@ -92,7 +100,8 @@ class SegmentTable(Base):
     __table_args__ = (Index("ix_segments_camera_start", "camera", "start"),)
 
     path: Mapped[str] = mapped_column(String(255), primary_key=True)
-    camera: Mapped[str] = mapped_column(String(63))
+    camera: Mapped[str] = mapped_column(String(127))
+    """Longer than a camera's id: the smaller stream of `gate` is called `gate~detect`."""
     pool: Mapped[str] = mapped_column(String(32))
     epoch: Mapped[int]
     start: Mapped[float]
@@ -107,7 +116,32 @@ class SegmentTable(Base):
     init_length: Mapped[int]
     keyframes: Mapped[bytes] = mapped_column(LargeBinary)
     complete: Mapped[bool]
-    audio: Mapped[str] = mapped_column(String(16), server_default="")
+    audio: Mapped[str] = mapped_column(String(16), server_default=EMPTY)
+
+
+class CoverageTable(Base):
+    """What a camera's segments of one day (UTC, since 1970) hold, adjoining ones merged: made anew when they change."""
+
+    __tablename__ = "coverage"
+
+    camera: Mapped[str] = mapped_column(String(127), primary_key=True)
+    day: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    spans: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class HoldTable(Base):
+    """Footage that nothing may delete. `camera` outlives the camera's settings, as its footage does."""
+
+    __tablename__ = "holds"
+    __table_args__ = (Index("ix_holds_camera_start", "camera", "start"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    camera: Mapped[str] = mapped_column(String(63))
+    start: Mapped[float]
+    until: Mapped[float]
+    reason: Mapped[str] = mapped_column(Text)
+    who: Mapped[str] = mapped_column(String(64))
+    created: Mapped[float]
 
 
 class MetaTable(Base):
