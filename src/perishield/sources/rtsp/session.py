@@ -135,7 +135,9 @@ class Session:
         track, sets = self._prepare(media, codec)
         await self._setup(media)
         take = self._observer.tap(track.packet)
-        self._wire.framer.attach(self._channels, take, self._control_packet, track.lose, track.carry_on)
+        # Runs of fragments would pass an observer by.
+        carry_on = track.carry_on if take == track.packet else None
+        self._wire.framer.attach(self._channels, take, self._control_packet, track.lose, carry_on)
         self._wire.attach(track)
         self._delivery.connect(sets, media.rate)
         aggregate = resolve_control(self._endpoint, self._base, description.control)
