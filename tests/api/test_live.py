@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
 
-from perishield.api.chunk_reader import ChunkReader
-from perishield.api.live import MOST_BEHIND_S, LiveHub, Viewer
 from perishield.bus import topics
+from perishield.live.chunk_reader import ChunkReader
+from perishield.live.hub import MOST_BEHIND_S, LiveHub, Viewer
 from perishield.model.media import TIMESCALE, ChunkRef, Codec, StreamCondition, StreamState
 from perishield.streams.fmp4 import TFDT_OFFSET
 from perishield.streams.fmp4_reader import parse_init, read_init, walk

@@ -8,12 +8,12 @@ import time
 from fastapi import APIRouter
 from starlette.websockets import WebSocket
 
-from perishield.api.chunk_reader import ChunkReader
-from perishield.api.live import Viewer
 from perishield.api.push import Listener, encode
 from perishield.api.services import Services, services_of
 from perishield.api.sockets import admitted, close_unknown, converse
 from perishield.api.times import iso
+from perishield.live.chunk_reader import ChunkReader
+from perishield.live.hub import Viewer
 from perishield.model.media import TIMESCALE, ChunkRef, StreamCondition
 from perishield.streams.fmp4_reader import parse_init
 

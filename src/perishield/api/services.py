@@ -9,7 +9,6 @@ from pathlib import Path
 from starlette.requests import HTTPConnection
 
 from perishield.api.footage import FootageIndex
-from perishield.api.live import LiveHub
 from perishield.api.passwords import Passwords
 from perishield.api.push import Push
 from perishield.api.registry import Processes, Streams
@@ -21,6 +20,7 @@ from perishield.api.snapshot import Snapshots
 from perishield.api.throttle import Throttle
 from perishield.api.tokens import Tokens
 from perishield.bus import LocalBus
+from perishield.live.hub import LiveHub
 from perishield.store.database import Database
 
 

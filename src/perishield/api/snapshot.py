@@ -6,7 +6,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from perishield.api.live import LiveHub
+from perishield.live.hub import LiveHub
 from perishield.model.errors import StorageError
 from perishield.model.media import ChunkRef, Codec, SegmentRow
 from perishield.store.database import Database

@@ -27,7 +27,6 @@ from perishield.api.feeds import Feeds
 from perishield.api.footage import FootageIndex
 from perishield.api.guard import Guard
 from perishield.api.keys import load_keys, write_private
-from perishield.api.live import LiveHub
 from perishield.api.passwords import Passwords
 from perishield.api.push import Push
 from perishield.api.registry import Processes, Streams
@@ -43,6 +42,7 @@ from perishield.api.tokens import Tokens
 from perishield.bus import LocalBus
 from perishield.bus.process import EXIT_CONFIG, EXIT_PORT_TAKEN, read_config, say_ready, stop_on_signal
 from perishield.bus.spool import Spool
+from perishield.live.hub import LiveHub
 from perishield.log import Log, LogFormat
 from perishield.model.errors import ConfigError, PeriShieldError, PortTakenError
 from perishield.model.rules import rule_from_dict
