@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from perishield.model.media import Codec
 from perishield.streams.fmp4 import Origin, parse_origin
+
+Pread = Callable[[int, int], bytes]
+"""`read(length, offset)`, as `os.pread` and `SegmentReader.pread` do."""
 
 _MOST_INIT = 1 << 20
 _MOST_MOOF = 1 << 20
@@ -53,18 +57,22 @@ class Init:
 
 def read_init(fd: int) -> Init | None:
     """The init segment at the start of the file, or None where there is no whole one that we could have written."""
-    size = os.fstat(fd).st_size
-    head = os.pread(fd, 8, 0)
+    return read_init_by(partial(os.pread, fd), os.fstat(fd).st_size)
+
+
+def read_init_by(read: Pread, size: int) -> Init | None:
+    """The same of a segment that lies elsewhere: `size` bytes that `read` gives."""
+    head = read(8, 0)
     if head[4:8] != b"ftyp":
         return None
     moov_at = int.from_bytes(head[:4], "big")
     if not 8 <= moov_at <= 256:
         return None
-    head = os.pread(fd, 8, moov_at)
+    head = read(8, moov_at)
     end = moov_at + int.from_bytes(head[:4], "big")
     if head[4:8] != b"moov" or end - moov_at < 16 or end > min(size, _MOST_INIT):
         return None
-    data = os.pread(fd, end, 0)
+    data = read(end, 0)
     return parse_init(data) if len(data) == end else None
 
 
@@ -91,25 +99,29 @@ def parse_init(data: bytes) -> Init | None:
 
 def walk(fd: int, start: int) -> Iterator[Chunk]:
     """The whole chunks from byte `start` on; ends at the first thing that is not one."""
-    size = os.fstat(fd).st_size
+    return walk_by(partial(os.pread, fd), os.fstat(fd).st_size, start)
+
+
+def walk_by(read: Pread, size: int, start: int) -> Iterator[Chunk]:
+    """The same of a segment that lies elsewhere: `size` bytes that `read` gives."""
     offset = start
     while offset + _CHUNK_PREFIX < size:
-        head = os.pread(fd, 4096, offset)
-        chunk = _chunk(fd, offset, head, size)
+        head = read(4096, offset)
+        chunk = _chunk(read, offset, head, size)
         if chunk is None:
             return
         yield chunk
         offset += chunk.length
 
 
-def _chunk(fd: int, offset: int, head: bytes, size: int) -> Chunk | None:
+def _chunk(read: Pread, offset: int, head: bytes, size: int) -> Chunk | None:
     if len(head) < _CHUNK_PREFIX + 20 or head[4:8] != b"moof":
         return None
     moof = int.from_bytes(head[:4], "big")
     if not _CHUNK_PREFIX + 20 <= moof <= _MOST_MOOF or offset + moof + 8 > size:
         return None
     if moof + 8 > len(head):
-        head = os.pread(fd, moof + 8, offset)
+        head = read(moof + 8, offset)
     if len(head) < moof + 8 or head[52:56] != b"tfdt" or head[72:76] != b"trun" or head[moof + 4 : moof + 8] != b"mdat":
         return None
     mdat = int.from_bytes(head[moof : moof + 4], "big")
