@@ -17,7 +17,7 @@ from perishield.api.problems import ProblemError
 from perishield.bus import topics
 from perishield.bus.site_file import read_site
 from perishield.model.rules import rule_from_dict
-from perishield.model.site import CAMERA_ID
+from perishield.model.site import CAMERA_ID, RecordMode, TimeWindow
 
 LINE = {"kind": "tripwire", "camera": "gate", "name": "Line", "line": [[0.1, 0.5], [0.9, 0.5]]}
 
@@ -56,6 +56,53 @@ async def test_a_secret_in_the_query_is_masked_and_survives_being_sent_back(node
     assert "hidden" not in camera["url"]
     await node.client.put("/api/cameras/gate", json={"name": "North", "url": camera["url"]})
     assert node.services.site.site.cameras[0].url == "http://10.0.0.4/video?user=a&password=hidden"
+
+
+POLICY = {
+    "mode": "scheduled",
+    "windows": [{"days": [0, 1, 2, 3, 4], "start": 1080, "end": 1440}, {"days": [5, 6], "start": 0, "end": 1440}],
+    "timezone": "Asia/Shanghai",
+    "pre_s": 5.0,
+    "post_s": 30.0,
+    "keep_days": 30.0,
+    "keep_gib": 120.5,
+    "priority": 3,
+}
+
+
+async def test_a_policy_comes_back_as_it_was_given_and_reaches_the_workers(node: Any) -> None:
+    fingerprint = "AB:" * 31 + "cd"
+    added = await node.add_camera(
+        url="rtsps://10.0.0.4:322/ch1", recording=POLICY, transport="udp", audio=False, tls_fingerprint=fingerprint
+    )
+    assert added["recording"] == POLICY
+    assert (added["transport"], added["audio"], added["tls_fingerprint"]) == ("udp", False, "ab" * 31 + "cd")
+    assert (await node.client.get("/api/cameras/gate")).json()["recording"] == POLICY
+    site = read_site(node.folder / "site.json")
+    assert site is not None
+    policy = site.cameras[0].recording
+    assert (policy.mode, policy.timezone, policy.keep_gib) == (RecordMode.SCHEDULED, "Asia/Shanghai", 120.5)
+    assert policy.windows[1] == TimeWindow(days=(5, 6), start=0, end=1440)
+    back = await node.client.put("/api/cameras/gate", json={"name": "Gate", "url": "rtspx://10.0.0.4/"})
+    assert back.json()["recording"]["mode"] == "continuous", "what a body leaves out has its default"
+
+
+async def test_the_switch_of_old_clients_is_refused_rather_than_overlooked(node: Any) -> None:
+    answer = await node.client.post("/api/cameras", json={"name": "x", "url": "rtsp://10.0.0.4/", "record": False})
+    assert code_of(answer) == (422, "invalid")
+    assert "recording" in answer.json()["detail"]
+
+
+async def test_the_stream_for_analysis_shares_the_login_and_hides_its_secrets(node: Any) -> None:
+    added = await node.add_camera(url="rtsp://10.0.0.4/1", detect_url="rtsp://viewer:s3cret@10.0.0.4/2?token=hidden")
+    assert added["detect_url"] == "rtsp://10.0.0.4/2?token=***"
+    assert (added["username"], added["has_password"]) == ("viewer", True)
+    again = {"name": "Gate", "url": added["url"], "username": "viewer", "detect_url": added["detect_url"]}
+    assert (await node.client.put("/api/cameras/gate", json=again)).status_code == 200
+    kept = node.services.site.site.cameras[0]
+    assert (kept.detect_url, kept.password) == ("rtsp://10.0.0.4/2?token=hidden", "s3cret")
+    same = {**again, "detect_url": "rtsp://viewer:s3cret@10.0.0.4/3"}
+    assert (await node.client.put("/api/cameras/gate", json=same)).json()["detect_url"] == "rtsp://10.0.0.4/3"
 
 
 async def test_two_editors_do_not_overwrite_each_other(node: Any) -> None:
@@ -105,6 +152,27 @@ BAD_CAMERAS: list[tuple[str, dict[str, Any]]] = [
     ("analysis.fps", {"analysis": {"fps": 1e400}}),
     ("analysis.min_score", {"analysis": {"min_score": 1.5}}),
     ("enabled", {"enabled": "perhaps"}),
+    ("recording.mode", {"recording": {"mode": "sometimes"}}),
+    ("recording.windows", {"recording": {"mode": "scheduled"}}),
+    ("recording.windows.0.days", {"recording": {"windows": [{"days": []}]}}),
+    ("recording.windows.0.days.0", {"recording": {"windows": [{"days": [7]}]}}),
+    ("recording.windows.0.end", {"recording": {"windows": [{"days": [1], "start": 600, "end": 600}]}}),
+    ("recording.windows.0.end", {"recording": {"windows": [{"days": [1], "end": 1441}]}}),
+    ("recording.timezone", {"recording": {"timezone": "Mars/Olympus"}}),
+    ("recording.timezone", {"recording": {"timezone": "../../etc/passwd"}}),
+    ("recording.timezone", {"recording": {"timezone": "Europe"}}),
+    ("recording.pre_s", {"recording": {"pre_s": -1}}),
+    ("recording.keep_days", {"recording": {"keep_days": 1e400}}),
+    ("recording.keep_gib", {"recording": {"keep_gib": -0.5}}),
+    ("recording.priority", {"recording": {"priority": 1000}}),
+    ("detect_url", {"detect_url": "ftp://10.0.0.4/"}),
+    ("detect_url", {"detect_url": "http://169.254.169.254/latest"}),
+    ("detect_url", {"detect_url": "rtsps://"}),
+    ("detect_url", {"detect_url": "rtsp://other:login@10.0.0.4/2", "username": "viewer", "password": "x"}),
+    ("transport", {"transport": "pigeon"}),
+    ("audio", {"audio": "loud"}),
+    ("tls_fingerprint", {"tls_fingerprint": "ab:cd"}),
+    ("tls_fingerprint", {"tls_fingerprint": "g" * 64}),
     ("username", {"username": "x" * 257}),
     ("revision", {"revision": 10**30}),
 ]

@@ -44,44 +44,6 @@ class SetupBody(BaseModel):
     password: Annotated[str, StringConstraints(min_length=SHORTEST, max_length=LONGEST)] = Field(repr=False)
 
 
-class AnalysisBody(BaseModel):
-    """How a camera is watched; `fps` while something moves."""
-
-    enabled: bool = True
-    fps: float = Field(default=6.0, gt=0, le=60, allow_inf_nan=False)
-    min_score: Share = 0.3
-
-
-class CameraBody(BaseModel):
-    """A camera. Credentials inside `url` are moved to `username` and `password`; `password` never comes back."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "name": "Gate 3",
-                    "url": "rtsp://10.0.0.4:554/stream1",
-                    "username": "viewer",
-                    "password": "secret",
-                    "enabled": True,
-                    "record": True,
-                    "analysis": {"enabled": True, "fps": 6, "min_score": 0.3},
-                }
-            ]
-        }
-    )
-
-    id: Id | None = None
-    name: Name
-    url: Annotated[str, StringConstraints(min_length=1, max_length=2048)]
-    username: Annotated[str, StringConstraints(max_length=256)] = ""
-    password: Annotated[str, StringConstraints(max_length=256)] | None = Field(default=None, repr=False)
-    enabled: bool = True
-    record: bool = True
-    analysis: AnalysisBody = AnalysisBody()
-    revision: Revision | None = Field(default=None, description="On PUT: refuse with 409 when it has another by now.")
-
-
 class _RuleBody(BaseModel):
     id: Id | None = None
     camera: Annotated[str, StringConstraints(max_length=63)]

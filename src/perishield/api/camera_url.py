@@ -10,7 +10,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from perishield.api.problems import ProblemError
 
-SCHEMES = ("rtsp", "rtmp", "http", "https", "file")
+SCHEMES = ("rtsp", "rtsps", "rtspx", "rtmp", "http", "https", "file")
+"""`rtspx` is how one maker spells RTSP over TLS whose certificate nobody can check."""
 LONGEST = 2048
 _EXAMPLE = "rtsp://10.0.0.4:554/stream1"
 
@@ -31,40 +32,40 @@ _METADATA_NAMES = {
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]")
 
 
-def clean_url(url: str, username: str, password: str | None) -> tuple[str, str, str | None]:
+def clean_url(url: str, username: str, password: str | None, field: str = "url") -> tuple[str, str, str | None]:
     """The address without credentials, then the user and the password: those inside the address win.
 
-    Raises ProblemError (422, `invalid`, field `url`) with a sentence for what is no camera's address. A name that a
+    Raises ProblemError (422, `invalid`, that `field`) with a sentence for what is no camera's address. A name that a
     resolver sends to a metadata address is not seen here: only administrators may add cameras.
     """
     url = url.strip()
     if not url or len(url) > LONGEST:
-        raise _wrong(f"a camera's address has 1 to {LONGEST} characters")
+        raise _wrong(field, f"a camera's address has 1 to {LONGEST} characters")
     if _UNPRINTABLE.search(url):
-        raise _wrong("a camera's address has no blanks or control characters; write a blank as %20")
+        raise _wrong(field, "a camera's address has no blanks or control characters; write a blank as %20")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise _wrong(f"this is no address: {_without_input(error)}; an example is {_EXAMPLE}") from None
+        raise _wrong(field, f"this is no address: {_without_input(error)}; an example is {_EXAMPLE}") from None
     scheme = parts.scheme.lower()
     if scheme not in SCHEMES:
         known = ", ".join(f"{name}://" for name in SCHEMES)
-        raise _wrong(f"a camera's address begins with {known}; an example is {_EXAMPLE}")
+        raise _wrong(field, f"a camera's address begins with {known}; an example is {_EXAMPLE}")
     if scheme == "file":
         if parts.netloc not in ("", "localhost") or parts.path in ("", "/"):
-            raise _wrong("a file's address has three slashes and a path, such as file:///clip.mp4")
+            raise _wrong(field, "a file's address has three slashes and a path, such as file:///clip.mp4")
         return urlunsplit((scheme, "", parts.path, "", "")), username, password
     host = parts.hostname or ""
     if not host:
-        raise _wrong(f"the address names no host; an example is {_EXAMPLE}")
+        raise _wrong(field, f"the address names no host; an example is {_EXAMPLE}")
     if is_metadata(host):
-        raise _wrong(f"{host} is a cloud's metadata service, not a camera; it is never fetched from here")
+        raise _wrong(field, f"{host} is a cloud's metadata service, not a camera; it is never fetched from here")
     if parts.username is not None:
         username = unquote(parts.username)
         password = unquote(parts.password) if parts.password is not None else password
         if max(len(username), len(password or "")) > 256:
-            raise _wrong("user and password inside the address have at most 256 characters each")
+            raise _wrong(field, "user and password inside the address have at most 256 characters each")
     shown = f"[{host}]" if ":" in host else host
     netloc = shown if port is None else f"{shown}:{port}"
     return urlunsplit((scheme, netloc, parts.path, parts.query, "")), username, password
@@ -106,5 +107,5 @@ def _without_input(error: ValueError) -> str:
     return "its port is not a number from 0 to 65535" if "port" in str(error).lower() else "it cannot be taken apart"
 
 
-def _wrong(message: str) -> ProblemError:
-    return ProblemError(422, f"url: {message}", field="url")
+def _wrong(field: str, message: str) -> ProblemError:
+    return ProblemError(422, f"{field}: {message}", field=field)

@@ -12,7 +12,7 @@ from perishield.bus.topics import DetectorState, ProcessState
 from perishield.model.alarms import Alarm, ClipState
 from perishield.model.errors import mask_url
 from perishield.model.media import TIMESCALE, SegmentRow, StreamState
-from perishield.model.site import Camera, RecordMode
+from perishield.model.site import Camera, Recording
 from perishield.model.vision import TrackFrame
 
 Sign = Callable[[str], str]
@@ -57,6 +57,23 @@ class AnalysisOut(TypedDict):
     min_score: float
 
 
+class WindowOut(TypedDict):
+    days: list[int]
+    start: int
+    end: int
+
+
+class RecordingOut(TypedDict):
+    mode: str
+    windows: list[WindowOut]
+    timezone: str
+    pre_s: float
+    post_s: float
+    keep_days: float
+    keep_gib: float
+    priority: int
+
+
 class CameraOut(TypedDict):
     id: str
     name: str
@@ -64,8 +81,12 @@ class CameraOut(TypedDict):
     username: str
     has_password: bool
     enabled: bool
-    record: bool
+    recording: RecordingOut
     analysis: AnalysisOut
+    detect_url: str
+    transport: str
+    audio: bool
+    tls_fingerprint: str
     revision: int
     stream: StreamOut | None
     snapshot_url: str
@@ -176,6 +197,19 @@ def stream_out(state: StreamState) -> StreamOut:
     }
 
 
+def recording_out(policy: Recording) -> RecordingOut:
+    return {
+        "mode": policy.mode.value,
+        "windows": [{"days": list(window.days), "start": window.start, "end": window.end} for window in policy.windows],
+        "timezone": policy.timezone,
+        "pre_s": policy.pre_s,
+        "post_s": policy.post_s,
+        "keep_days": policy.keep_days,
+        "keep_gib": policy.keep_gib,
+        "priority": policy.priority,
+    }
+
+
 def snapshot_path(camera: str) -> str:
     return f"/api/video/snapshot/{camera}"
 
@@ -188,12 +222,16 @@ def camera_out(camera: Camera, stream: StreamOut | None, sign: Sign) -> CameraOu
         "username": camera.username,
         "has_password": bool(camera.password),
         "enabled": camera.enabled,
-        "record": camera.recording.mode is not RecordMode.OFF,
+        "recording": recording_out(camera.recording),
         "analysis": {
             "enabled": camera.analysis.enabled,
             "fps": camera.analysis.fps,
             "min_score": camera.analysis.min_score,
         },
+        "detect_url": mask_url(camera.detect_url),
+        "transport": camera.transport.value,
+        "audio": camera.audio,
+        "tls_fingerprint": camera.tls_fingerprint,
         "revision": camera.revision,
         "stream": stream,
         "snapshot_url": sign(snapshot_path(camera.id)),

@@ -43,6 +43,27 @@ export interface Stream {
   epoch: number
 }
 
+export type RecordMode = 'continuous' | 'scheduled' | 'event' | 'off'
+
+export interface RecordingWindow {
+  /** 0 is Monday. */
+  days: number[]
+  /** Minutes of the day. */
+  start: number
+  end: number
+}
+
+export interface RecordingPolicy {
+  mode: RecordMode
+  windows: RecordingWindow[]
+  timezone: string
+  pre_s: number
+  post_s: number
+  keep_days: number
+  keep_gib: number
+  priority: number
+}
+
 export interface CameraIn {
   id?: string
   name: string
@@ -50,13 +71,18 @@ export interface CameraIn {
   username?: string | null
   password?: string | null
   enabled: boolean
-  record: boolean
+  recording: Partial<RecordingPolicy>
   analysis: Analysis
+  detect_url?: string
+  transport?: 'auto' | 'tcp' | 'udp'
+  audio?: boolean
+  tls_fingerprint?: string
   revision?: number
 }
 
-export interface Camera extends Omit<CameraIn, 'password'> {
+export interface Camera extends Omit<CameraIn, 'password' | 'recording'> {
   id: string
+  recording: RecordingPolicy
   has_password: boolean
   stream: Stream | null
   /** Signed address of the newest key frame. */

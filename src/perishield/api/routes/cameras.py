@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends
 
-from perishield.api.bodies import CameraBody
+from perishield.api.camera_body import CameraBody
 from perishield.api.camera_url import clean_url, slug
 from perishield.api.outputs import CameraOut, camera_out
 from perishield.api.pages import CamerasOut
@@ -12,7 +12,7 @@ from perishield.api.problems import ProblemError, not_found
 from perishield.api.security import Parts, require_admin
 from perishield.api.services import Services
 from perishield.model.errors import mask_url
-from perishield.model.site import Analysis, Camera, Recording, RecordMode
+from perishield.model.site import Analysis, Camera
 from perishield.store.cameras import (
     add_camera,
     camera_names,
@@ -81,12 +81,19 @@ async def removed(camera: str, parts: Parts) -> None:
 
 def _camera(body: CameraBody, name: str, before: Camera | None) -> Camera:
     """The camera that a body describes; `before` is what it changes."""
-    wanted = body.url.strip()
-    if before is not None and wanted == mask_url(before.url):
-        # What was shown masked comes back masked: it stands for what is kept.
-        wanted = before.url
     kept = before.password if before is not None else ""
+    wanted = _unmasked(body.url, before.url if before is not None else "")
     url, username, password = clean_url(wanted, body.username, body.password)
+    detect_url, user, secret = "", "", None
+    if body.detect_url.strip():
+        wanted = _unmasked(body.detect_url, before.detect_url if before is not None else "")
+        detect_url, user, secret = clean_url(wanted, "", None, "detect_url")
+    if user and not username:
+        username, password = user, secret
+    elif user and (user != username or secret not in (None, kept if password is None else password)):
+        raise ProblemError(
+            422, "detect_url: its login differs from the camera's; both streams use one", field="detect_url"
+        )
     return Camera(
         id=name,
         name=body.name,
@@ -94,9 +101,19 @@ def _camera(body: CameraBody, name: str, before: Camera | None) -> Camera:
         username=username,
         password=kept if password is None else password,
         enabled=body.enabled,
-        recording=Recording(mode=RecordMode.CONTINUOUS if body.record else RecordMode.OFF),
+        recording=body.recording.policy(),
         analysis=Analysis(enabled=body.analysis.enabled, fps=body.analysis.fps, min_score=body.analysis.min_score),
+        detect_url=detect_url,
+        transport=body.transport,
+        audio=body.audio,
+        tls_fingerprint=body.tls_fingerprint,
     )
+
+
+def _unmasked(given: str, kept: str) -> str:
+    """What was shown masked comes back masked: it stands for what is kept."""
+    wanted = given.strip()
+    return kept if kept and wanted == mask_url(kept) else wanted
 
 
 def _out(parts: Services, camera: Camera) -> CameraOut:
