@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 from perishield.model.media import Codec
+from perishield.sources.rtsp.packetizer import fragments
 
 PAYLOAD_TYPE = 96
 _MTU = 1_400
@@ -19,7 +20,7 @@ def packetize(codec: Codec, nals: list[bytes], source: int, *, mtu: int = _MTU) 
     buffer = bytearray()
     frames = []
     for index, nal in enumerate(nals):
-        payloads = [nal] if len(nal) <= mtu else _fragments(codec, nal, mtu)
+        payloads = [nal] if len(nal) <= mtu else fragments(codec, nal, mtu)
         for number, payload in enumerate(payloads):
             last = index == len(nals) - 1 and number == len(payloads) - 1
             frames.append(len(buffer))
@@ -34,16 +35,3 @@ def stamp(buffer: bytearray, frames: tuple[int, ...], sequence: int, timestamp: 
         struct.pack_into("!HI", buffer, frame + 6, sequence, timestamp)
         sequence = (sequence + 1) & 0xFFFF
     return sequence
-
-
-def _fragments(codec: Codec, nal: bytes, mtu: int) -> list[bytes]:
-    if codec is Codec.H264:
-        kind, body, header = nal[0] & 31, nal[1:], bytes((nal[0] & 0xE0 | 28,))
-    else:
-        kind, body, header = (nal[0] >> 1) & 63, nal[2:], bytes((nal[0] & 0x81 | 49 << 1, nal[1]))
-    step = mtu - len(header) - 1
-    pieces = []
-    for offset in range(0, len(body), step):
-        flags = (0x80 if offset == 0 else 0) | (0x40 if offset + step >= len(body) else 0)
-        pieces.append(header + bytes((flags | kind,)) + body[offset : offset + step])
-    return pieces
