@@ -9,7 +9,7 @@ WEB := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint types web bench format lock clean
+.PHONY: help setup setup-dev run test swift lint types web bench format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,9 +21,11 @@ setup-dev: $(VENV)/.installed-dev ## The same with everything that tests and che
 run: setup ## Start the product; with no camera of yours it shows a demo site
 	@$(BIN)/perishield run $(ARGS)
 
-test: setup-dev ## Run the tests (installs the Debian packages they need where it may)
+test: setup-dev swift ## Run the tests (installs the Debian packages they need where it may)
 	@scripts/install-test-packages.sh
 	@$(BIN)/python -m pytest $(ARGS)
+
+swift: $(VENV)/swift/.installed ## Install the object store that tests and fault suites talk to, apart from the rest
 
 lint: setup-dev ## Style and floors
 	$(BIN)/ruff check .
@@ -51,6 +53,8 @@ lock: setup-dev ## Resolve the dependencies anew
 		pyproject.toml -o requirements.lock
 	$(UV) compile -q --no-emit-index-url --generate-hashes --universal --python-version 3.11 \
 		-c requirements.lock pyproject.toml --group dev -o requirements-dev.lock
+	$(UV) compile -q --upgrade --no-emit-index-url --generate-hashes --universal --python-version 3.11 \
+		tests/requirements-swift.in -o requirements-swift.lock
 
 clean: ## Remove what was built
 	rm -rf $(VENV) src/perishield/static web/node_modules .mypy_cache .ruff_cache .pytest_cache
@@ -71,4 +75,9 @@ $(VENV)/.installed: $(VENV)/.uv pyproject.toml requirements.lock hatch_build.py 
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
 	@$(UV) install -q --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/swift/.installed: $(VENV)/.uv requirements-swift.lock
+	@$(PYTHON) -m venv --without-pip --clear $(VENV)/swift
+	@$(UV) install -q --python $(VENV)/swift/bin/python --require-hashes -r requirements-swift.lock
 	@touch $@

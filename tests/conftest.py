@@ -10,10 +10,12 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from perishield.evaluation.swift_server import SwiftServer, swift_programs
 
 GST_PROBE = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
 
@@ -27,6 +29,7 @@ AVAILABLE: dict[str, Callable[[], bool]] = {
     "gstreamer": _has_gstreamer,
     "ffmpeg": lambda: shutil.which("ffmpeg") is not None,
     "chromium": lambda: shutil.which("chromium") is not None,
+    "swift": lambda: swift_programs() is not None,
 }
 left_out: dict[str, set[str]] = {}
 
@@ -69,3 +72,10 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
+
+
+@pytest.fixture(scope="session")
+def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwiftServer]:
+    """A real S3 store, for tests marked `real("swift")`; buckets are the tests' own."""
+    with SwiftServer(tmp_path_factory.mktemp("swift")) as server:
+        yield server
