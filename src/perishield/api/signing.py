@@ -21,9 +21,9 @@ class Links:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def sign(self, path: str, params: Mapping[str, str] | None = None) -> str:
+    def sign(self, path: str, params: Mapping[str, str] | None = None, *, lifetime_s: float = LIFETIME_S) -> str:
         """`path` (unquoted, from the root) with expiry and signature behind it."""
-        expires = str((int(time.time()) + LIFETIME_S + _STEP_S) // _STEP_S * _STEP_S)
+        expires = str((int(time.time() + lifetime_s) + _STEP_S) // _STEP_S * _STEP_S)
         query = {**(params or {}), "expires": expires}
         return f"{quote(path)}?{urlencode({**query, 'signature': self._signature(path, query)})}"
 

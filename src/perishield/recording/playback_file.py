@@ -16,16 +16,14 @@ from itertools import pairwise
 
 from perishield.log import Log
 from perishield.model.errors import StorageError
-from perishield.recording.playback_head import playback_head
+from perishield.recording.playback_head import playback_head, same_decoder
 from perishield.recording.playback_plan import Part, Piece
-from perishield.recording.retime import moof_length, retime
+from perishield.recording.retime import moof_length, retimed
 from perishield.recording.segment_reader import Footage, SegmentReader
 from perishield.streams.fmp4_reader import read_init_by
 
 log = Log("playback")
 
-_BLOCK = 1 << 19
-_LARGEST_CHUNK = 1 << 26
 _ZEROS = bytes(1 << 16)
 
 
@@ -84,7 +82,8 @@ class PlaybackFile:
             try:
                 if self._fits(reader):
                     position = _skip(reader, piece, start)
-                    for block in _chunks(reader, piece, position, sound=bool(self.part.sound)):
+                    delta, sound = piece.media - piece.decode_time, bool(self.part.sound)
+                    for block, _ in retimed(reader, piece.first + position, piece.stop, delta, sound=sound):
                         yield position, block
                         position += len(block)
                 if position < length:
@@ -97,7 +96,8 @@ class PlaybackFile:
 
     def _fits(self, reader: SegmentReader) -> bool:
         init = read_init_by(reader.pread, reader.size)
-        return init is not None and init.sample_entry == self.part.init.sample_entry
+        sound = bool(self.part.sound)
+        return init is not None and same_decoder(init.data, self.part.init.data, sound=sound)
 
 
 def _skip(reader: SegmentReader, piece: Piece, start: int) -> int:
@@ -113,35 +113,6 @@ def _skip(reader: SegmentReader, piece: Piece, start: int) -> int:
             break
         position = after
     return position
-
-
-def _chunks(reader: SegmentReader, piece: Piece, position: int, *, sound: bool) -> Iterator[bytearray]:
-    """Runs of whole chunks, on the part's timeline; ends at the piece's end or at the first thing that is no chunk."""
-    length = piece.stop - piece.first
-    delta = piece.media - piece.decode_time
-    wanted = _BLOCK
-    while position < length:
-        asked = min(wanted, length - position)
-        block = bytearray(reader.pread(asked, piece.first + position))
-        done, wanted = 0, 0
-        while len(block) - done >= 8:
-            moof = moof_length(block[done : done + 8])
-            if not moof or done + moof + 8 > len(block):
-                wanted = moof and moof + 8
-                break
-            size = moof + int.from_bytes(block[done + moof : done + moof + 4], "big")
-            if block[done + moof + 4 : done + moof + 8] != b"mdat" or done + size > len(block):
-                wanted = size
-                break
-            retime(block, done, done + moof, delta, sound=sound)
-            done += size
-        if done:
-            del block[done:]
-            yield block
-            position += done
-            wanted = max(wanted, _BLOCK)
-        elif len(block) < asked or not asked < wanted <= min(_LARGEST_CHUNK, length - position):
-            return
 
 
 def _hole(position: int, length: int) -> Iterator[tuple[int, bytes]]:

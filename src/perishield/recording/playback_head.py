@@ -47,12 +47,23 @@ def init_segment(init: bytes, *, sound: bool, ticks: int | None = None) -> bytes
     return b"".join(parts)
 
 
+def same_decoder(one: bytes, other: bytes, *, sound: bool) -> bool:
+    """Whether a decoder that was set up with one init segment takes the chunks of the other."""
+    return one == other or init_segment(one, sound=sound) == init_segment(other, sound=sound)
+
+
 def _moov(data: bytes, start: int, end: int, sound: bool, ticks: int | None) -> bytes:
     parts = []
     for kind, low, high in boxes(data, start + 8, end):
         if kind == b"uuid" or (kind == b"trak" and not sound and track_id(data, low, high) != VIDEO_TRACK):
             continue
-        parts.append(_mvex(data, low, high, sound, ticks) if kind == b"mvex" else data[low:high])
+        if kind == b"mvex":
+            parts.append(_mvex(data, low, high, sound, ticks))
+        elif kind == b"mvhd":
+            # next_track_ID: the same whether or not there was sound.
+            parts.append(data[low : high - 4] + struct.pack(">I", VIDEO_TRACK + 2))
+        else:
+            parts.append(data[low:high])
     return _box(b"moov", b"".join(parts))
 
 

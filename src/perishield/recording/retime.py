@@ -7,11 +7,48 @@ refers to its samples any more.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 from perishield.recording.playback_head import VIDEO_TRACK, boxes
+from perishield.recording.segment_reader import SegmentReader
 
 _NUMBER_SHIFT = 4
 """A chunk's sequence number is its decode time by sixteenths: it grows, and needs no counting."""
+
+_BLOCK = 1 << 19
+_LARGEST_CHUNK = 1 << 26
+
+
+def retimed(
+    reader: SegmentReader, start: int, stop: int, delta: int, *, sound: bool, block_size: int = _BLOCK
+) -> Iterator[tuple[bytearray, int]]:
+    """Bytes [start, stop) of a segment in runs of whole chunks, each moved by `delta` ticks.
+
+    Each comes with the new decode time of its last chunk. Ends at `stop`, or at the first thing that is no whole chunk.
+    """
+    wanted = block_size
+    while start < stop:
+        asked = min(wanted, stop - start)
+        block = bytearray(reader.pread(asked, start))
+        done = wanted = time = 0
+        while len(block) - done >= 8:
+            moof = moof_length(block[done : done + 8])
+            if not moof or done + moof + 8 > len(block):
+                wanted = moof and moof + 8
+                break
+            size = moof + int.from_bytes(block[done + moof : done + moof + 4], "big")
+            if block[done + moof + 4 : done + moof + 8] != b"mdat" or done + size > len(block):
+                wanted = size
+                break
+            time = retime(block, done, done + moof, delta, sound=sound)
+            done += size
+        if done:
+            del block[done:]
+            yield block, time
+            start += done
+            wanted = max(wanted, block_size)
+        elif len(block) < asked or not asked < wanted <= min(_LARGEST_CHUNK, stop - start):
+            return
 
 
 def moof_length(head: bytes | bytearray) -> int:

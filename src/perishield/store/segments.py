@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, delete, func, select
@@ -16,6 +17,8 @@ from perishield.store.tables import SegmentTable
 _COLUMNS = [field.name for field in fields(SegmentRow)]
 _AT_ONCE = 500
 _LONGEST_S = 3600.0
+
+_keyframes = msgspec.json.Decoder(tuple[tuple[int, int], ...])
 
 
 async def save_segments(session: AsyncSession, segments: Sequence[SegmentRow]) -> None:
@@ -53,6 +56,40 @@ async def list_segments(
     query = select(SegmentTable).where(*within).order_by(order).limit(limit)
     rows = [_segment(row) for row in await session.scalars(query)]
     return (rows if start is not None else rows[::-1]), total
+
+
+async def segments_between(
+    session: AsyncSession,
+    camera: str,
+    start: float,
+    end: float,
+    *,
+    after: float | None = None,
+    limit: int | None = None,
+    keyframes: bool = False,
+) -> list[SegmentRow]:
+    """Segments that touch [start, end), oldest first; with `after`, those that begin later than that.
+
+    `keyframes` stay empty unless asked for: a day of a camera has many. By columns, since a day is many rows, too.
+    """
+    names = [name for name in _COLUMNS if keyframes or name != "keyframes"]
+    query = (
+        select(*(getattr(SegmentTable, name) for name in names))
+        .where(
+            SegmentTable.camera == camera,
+            SegmentTable.start > (start - _LONGEST_S if after is None else after),
+            SegmentTable.start < end,
+            SegmentTable.start + SegmentTable.duration > start,
+        )
+        .order_by(SegmentTable.start)
+        .limit(limit)
+    )
+    found = []
+    for values in await session.execute(query):
+        row: dict[str, Any] = dict(zip(names, values, strict=True))
+        row["keyframes"] = _keyframes.decode(row["keyframes"]) if keyframes else ()
+        found.append(SegmentRow(**row))
+    return found
 
 
 async def newest_segment(session: AsyncSession, camera: str) -> SegmentRow | None:
