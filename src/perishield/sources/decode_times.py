@@ -45,6 +45,9 @@ class DecodeTimes:
 
     def times(self, pts: int) -> tuple[int, int]:
         """(dts, pts) of the next frame; dts is above every earlier one, pts never below dts."""
+        if not self.reorder and pts > self._last:
+            self._last = pts
+            return pts, pts
         dts = pts
         if self.reorder:
             waiting = self._waiting

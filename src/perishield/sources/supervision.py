@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from perishield.log import Log
 from perishield.model.errors import PeriShieldError
 from perishield.sources.backoff import BackOff
+from perishield.sources.pulse import every
 from perishield.sources.status import SourceStatus
 
 
@@ -25,9 +26,13 @@ async def keep_connected(
     Every failure becomes a state and a pause; one that asks for an endless pause is the last. `clock` says where the
     times of frames come from.
     """
+
+    def tick() -> None:
+        status.clock = clock()
+        status.tick()
+
     status.connecting()
-    ticker = asyncio.create_task(_tick(status, clock))
-    try:
+    with every(1.0, tick):
         while True:
             began = time.monotonic()
             error = await connect()
@@ -45,12 +50,3 @@ async def keep_connected(
                 await asyncio.get_running_loop().create_future()
             await asyncio.sleep(pause)
             status.reconnects += 1
-    finally:
-        ticker.cancel()
-
-
-async def _tick(status: SourceStatus, clock: Callable[[], str]) -> None:
-    while True:
-        await asyncio.sleep(1.0)
-        status.clock = clock()
-        status.tick()

@@ -31,7 +31,7 @@ class RtpClock:
     arrival times.
     """
 
-    __slots__ = ("_arrival", "_highest", "_last", "_nominal", "_ticks", "jumps", "rate")
+    __slots__ = ("_arrival", "_highest", "_last", "_nominal", "_plain", "_ticks", "jumps", "rate")
 
     def __init__(self, start: int, *, rate: int = TIMESCALE, nominal: int = TIMESCALE // 25) -> None:
         self.jumps = 0
@@ -41,11 +41,20 @@ class RtpClock:
         self._highest = start
         self._nominal = nominal
         self._arrival = 0.0
+        self._plain = False
 
     def ticks(self, timestamp: int, arrival: float) -> int:
         """Presentation time; `arrival` is monotonic seconds."""
+        if self._plain and 0 < (step := timestamp - self._last) < TIMESCALE:
+            # What nearly every frame of every camera is.
+            self._nominal = step
+            self._last, self._arrival = timestamp, arrival
+            ticks = self._ticks = self._ticks + step
+            self._highest = max(self._highest, ticks)
+            return ticks
         if self._last < 0:
             self._last, self._arrival = timestamp, arrival
+            self._plain = self.rate == TIMESCALE
             return self._ticks
         step = ((timestamp - self._last + 0x80000000) & 0xFFFFFFFF) - 0x80000000
         if self.rate != TIMESCALE:
@@ -76,7 +85,7 @@ class WallClock:
     0.1 s; the first that does not ends it. Until then arrival tells.
     """
 
-    __slots__ = ("_agreeing", "_arrivals", "_report", "rate", "trusted")
+    __slots__ = ("_agreeing", "_arrivals", "_offset", "_read_at", "_report", "_ticks", "rate", "trusted")
 
     def __init__(self, rate: int = TIMESCALE) -> None:
         self.trusted = False
@@ -84,6 +93,9 @@ class WallClock:
         self._agreeing = 0
         self._report: tuple[float, int] | None = None
         self._arrivals = ArrivalClock()
+        self._read_at = -1.0
+        self._ticks = 0
+        self._offset = 0.0
 
     def report(self, wall: float, timestamp: int, host: float) -> None:
         """A sender report: `wall` at RTP `timestamp`, read when the host's clock showed `host`."""
@@ -97,7 +109,18 @@ class WallClock:
 
     def wall(self, timestamp: int, ticks: int, arrival: float) -> float:
         """Of the frame with RTP `timestamp` at stream time `ticks` that arrived at Unix time `arrival`."""
+        if arrival != self._read_at:
+            self._turn(timestamp, ticks, arrival)
+        self._ticks = ticks
+        return self._offset + ticks / TIMESCALE
+
+    def _turn(self, timestamp: int, ticks: int, arrival: float) -> None:
+        """A new read begins: what lies between stream time and wall clock is settled once for all frames in it."""
+        if self._read_at >= 0:
+            # Of the frames of one read the last was the least late.
+            self._arrivals.wall(self._ticks, self._read_at)
         estimate = self._arrivals.wall(ticks, arrival)
+        self._read_at = arrival
         if self.trusted and self._report is not None:
-            return self._report[0] + signed_difference(timestamp, self._report[1]) / self.rate
-        return estimate
+            estimate = self._report[0] + signed_difference(timestamp, self._report[1]) / self.rate
+        self._offset = estimate - ticks / TIMESCALE

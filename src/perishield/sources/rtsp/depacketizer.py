@@ -22,7 +22,8 @@ class Depacketizer:
     `video` says that the unit holds a slice of a picture; `key` that this is a random access point; `recovery` that a
     recovery point SEI stood in it. `skipped` counts payloads that could not be used.
     `middle` is what a payload begins with that carries on the open fragmented NAL unit without ending it; empty while
-    none is open. Nearly all packets of a video stream are such, so that the track appends them by itself.
+    none is open. Nearly all packets of a video stream are such, so that the track appends them by itself; `ending` is
+    what the one begins with that ends it.
     """
 
     __slots__ = (
@@ -31,6 +32,7 @@ class Depacketizer:
         "_fragment",
         "_fragment_kind",
         "_hidden_start_codes",
+        "ending",
         "fragment_size",
         "key",
         "middle",
@@ -53,6 +55,7 @@ class Depacketizer:
         self._changed_sets: list[bytes] = []
         self._fragment = -1
         self.middle = b""
+        self.ending = b""
         self._fragment_kind = 0
         self.fragment_size = 0
         self._hidden_start_codes = False
@@ -68,6 +71,10 @@ class Depacketizer:
 
     def nal(self, nal: bytes) -> None:
         """Take in a whole NAL unit, whatever its kind."""
+        raise NotImplementedError
+
+    def end_fragment(self) -> None:
+        """The open fragmented NAL unit is complete."""
         raise NotImplementedError
 
     def reset(self) -> None:
@@ -141,6 +148,7 @@ class Depacketizer:
         self._fragment = len(self.unit)
         self._fragment_kind = kind
         self.middle = middle
+        self.ending = middle[:-1] + BYTES[kind | 0x40]
         self.fragment_size = len(header)
         self.unit.append(b"")
         self.unit.append(header)

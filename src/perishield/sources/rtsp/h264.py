@@ -37,7 +37,7 @@ class H264Depacketizer(Depacketizer):
                 self.unit.append(data[start + 2 : end])
                 self.fragment_size += end - start - 2
             if header & 0x40:
-                self._end_fragment()
+                self.end_fragment()
             return
         if self._fragment >= 0:
             self._drop_fragment()
@@ -90,7 +90,7 @@ class H264Depacketizer(Depacketizer):
                 self.recovery = self.recovery or _has_recovery_point(nal)
             self._append(nal)
 
-    def _end_fragment(self) -> None:
+    def end_fragment(self) -> None:
         kind = self._fragment_kind
         plain = kind == 1 or (kind == _IDR and self.trusted)
         if plain and not self._hidden_start_codes:

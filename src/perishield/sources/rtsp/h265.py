@@ -47,7 +47,7 @@ class H265Depacketizer(Depacketizer):
                 self.unit.append(data[body:end])
                 self.fragment_size += end - body
             if header & 0x40:
-                self._end_fragment()
+                self.end_fragment()
             return
         if self._fragment >= 0:
             self._drop_fragment()
@@ -96,7 +96,7 @@ class H265Depacketizer(Depacketizer):
                 self.key = self.key or _FIRST_KEY <= kind <= _LAST_KEY
             self._append(nal)
 
-    def _end_fragment(self) -> None:
+    def end_fragment(self) -> None:
         kind = self._fragment_kind
         plain = kind < _FIRST_KEY or (kind <= _LAST_KEY and self.trusted)
         if plain and not self._hidden_start_codes:

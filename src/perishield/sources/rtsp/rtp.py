@@ -97,7 +97,8 @@ class RtpTrack:
             self._finish()
 
     def carry_on(self, data: bytes, position: int, end: int, channel: int) -> int:
-        """Take in the interleaved packets from `position` on that merely carry on an open fragmented NAL unit.
+        """Take in the interleaved packets from `position` on that merely carry on an open fragmented NAL unit, and the
+        one that ends it.
 
         Returns where the first other one begins. Most packets of a stream are such: `packet` would do the same with
         them at twice the cost.
@@ -106,33 +107,58 @@ class RtpTrack:
         middle = depacketizer.middle
         if not middle:
             return position
-        unit, stamp, expected = depacketizer.unit, self._stamp, self._expected
-        plain = bytes((0x80, self._payload_type))
-        skip = 16 + len(middle)
-        size = taken = 0
-        while (
-            position + skip < end
-            and data.startswith(middle, position + 16)
-            and data[position] == 0x24
-            and data[position + 1] == channel
-            and data.startswith(plain, position + 4)
-            and data[position + 6] << 8 | data[position + 7] == expected
-            and data.startswith(stamp, position + 8)
-        ):
-            body = position + skip
-            following = position + 4 + (data[position + 2] << 8 | data[position + 3])
-            if following > end or following <= body:
-                break
-            unit.append(data[body:following])
-            size += following - body
-            taken += 1
-            expected = (expected + 1) & 0xFFFF
-            position = following
+        # A run's packets are of one length: all of their heads but the sequence number are the same bytes.
+        keep = depacketizer.unit.append
+        before, expected = position, self._expected
+        tail = self._stamp + middle
+        skip = 8 + len(tail)
+        head = data[position : position + 4] + bytes((0x80, self._payload_type))
+        length = head[2] << 8 | head[3] if len(head) == 6 else 0
+        following = position + 4 + length
+        if length > skip - 4 and head[0] == 0x24 and head[1] == channel:
+            while (
+                following <= end
+                and data.startswith(tail, position + 8)
+                and data.startswith(head, position)
+                and data[position + 6] << 8 | data[position + 7] == expected
+            ):
+                keep(data[position + skip : following])
+                expected = (expected + 1) & 0xFFFF
+                position = following
+                following += length + 4
+        taken = (position - before) // (length + 4)
         if taken:
-            depacketizer.fragment_size += size
+            depacketizer.fragment_size += taken * (length + 4 - skip)
             self._expected = expected
             self.packets += taken
-        return position
+        return self._end(data, position, end, channel)
+
+    def _end(self, data: bytes, position: int, end: int, channel: int) -> int:
+        """Take in the packet at `position` if it ends the open fragmented NAL unit in the plainest way."""
+        depacketizer = self._depacketizer
+        ending = self._stamp + depacketizer.ending
+        body = position + 8 + len(ending)
+        if (
+            body >= end
+            or not data.startswith(ending, position + 8)
+            or data[position] != 0x24
+            or data[position + 1] != channel
+            or data[position + 4] != 0x80
+            or data[position + 5] & 0x7F != self._payload_type
+            or data[position + 6] << 8 | data[position + 7] != self._expected
+        ):
+            return position
+        following = position + 4 + (data[position + 2] << 8 | data[position + 3])
+        if not body < following <= end:
+            return position
+        depacketizer.unit.append(data[body:following])
+        depacketizer.fragment_size += following - body
+        self._expected = (self._expected + 1) & 0xFFFF
+        self.packets += 1
+        depacketizer.end_fragment()
+        if data[position + 5] & 0x80 and depacketizer.video:
+            self._finish()
+        return following
 
     def bound(self) -> None:
         """Throw away an access unit that grows without end."""
