@@ -78,6 +78,19 @@ class DetectorState:
     dropped: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoragePressure:
+    """How hard it is to write all that comes, told by the recorder on change and every few seconds while `level` > 0.
+
+    Each level asks for what the former ones ask for, too: 1, nobody makes pictures for convenience; 2, analysis looks
+    at key frames only; 3, cameras of lower priority are not recorded; 4, recording is refused. Key: empty.
+    """
+
+    level: int
+    queued_bytes: int = 0
+    message: str = ""
+
+
 CHUNKS = Topic("chunks", ChunkRef)
 STATES = Topic("states", StreamState)
 SEGMENTS = Topic("segments", SegmentRow)
@@ -88,3 +101,4 @@ SITE = Topic("site", SiteChanged)
 WATCH = Topic("watch", Watch)
 PROCESSES = Topic("processes", ProcessState)
 DETECTOR = Topic("detector", DetectorState)
+PRESSURE = Topic("pressure", StoragePressure)
