@@ -1,19 +1,11 @@
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from perishield.sources.pulse import every
 
 
-async def until(condition, seconds=5.0):
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
-async def test_all_are_called_until_they_leave():
+async def test_all_are_called_until_they_leave(until):
     beats = {"one": 0, "two": 0}
 
     def beat(name):
@@ -28,7 +20,7 @@ async def test_all_are_called_until_they_leave():
         assert beats["two"] == left
 
 
-async def test_one_that_fails_does_not_stop_the_others(caplog: pytest.LogCaptureFixture):
+async def test_one_that_fails_does_not_stop_the_others(until, caplog: pytest.LogCaptureFixture):
     beats = []
 
     def broken():
@@ -39,7 +31,7 @@ async def test_one_that_fails_does_not_stop_the_others(caplog: pytest.LogCapture
     assert any("pulse.callback_failed" in str(record.msg) or record.exc_info for record in caplog.records)
 
 
-async def test_a_pulse_that_nobody_wants_rests_and_begins_again():
+async def test_a_pulse_that_nobody_wants_rests_and_begins_again(until):
     beats = []
     for _ in range(2):
         beats.clear()

@@ -1,6 +1,8 @@
 """How long the ingest process takes from its execution to its READY line, against bare Python's own start.
 
-Both are started alternately, so that whatever else the machine does meets both alike; medians count.
+All are started alternately, so that whatever else the machine does meets them alike; medians count. Bare Python is the
+interpreter as it is installed; that of a virtual environment, which skips what the installation's own site folder does,
+is told beside it.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from perishield.model.errors import ConfigError, PeriShieldError
 
 
 def run(rounds: int = 15) -> dict[str, Any]:
-    """`ratio` is the median of ours over the median of `python -c pass`, start to end; times in milliseconds.
+    """`ratio` is the median of ours over that of `python -c pass` by the installed interpreter, start to end.
+
+    `ratio_to_environment` is the same against this environment's own `python -c pass`. Times in milliseconds.
 
     Raises ConfigError for a number of rounds that makes no sense; PeriShieldError (`bench_failed`).
     """
@@ -29,27 +33,31 @@ def run(rounds: int = 15) -> dict[str, Any]:
         raise ConfigError("bench start: --rounds takes 1 to 1000")
     # An installed package has its bytecode: the rounds before the first counted one leave it here, too.
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    installed = getattr(sys, "_base_executable", "") or sys.executable
     bare: list[float] = []
+    inside: list[float] = []
     ours: list[float] = []
     with tempfile.TemporaryDirectory(prefix="perishield-bench-") as folder:
         for turn in range(rounds + 2):
-            one, other = _bare(environment), _ready(Path(folder), environment)
+            times = _bare(installed, environment), _bare(sys.executable, environment), _ready(Path(folder), environment)
             if turn >= 2:
-                bare.append(one)
-                ours.append(other)
-    python, ingest = statistics.median(bare), statistics.median(ours)
+                for series, value in zip((bare, inside, ours), times, strict=True):
+                    series.append(value)
+    python, environment_python, ingest = (statistics.median(series) for series in (bare, inside, ours))
     return {
         "rounds": rounds,
         "python_ms": round(python * 1000, 1),
+        "environment_python_ms": round(environment_python * 1000, 1),
         "ingest_ms": round(ingest * 1000, 1),
         "ratio": round(ingest / python, 2),
+        "ratio_to_environment": round(ingest / environment_python, 2),
         "machine": machine(),
     }
 
 
-def _bare(environment: dict[str, str]) -> float:
+def _bare(python: str, environment: dict[str, str]) -> float:
     began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "pass"], env=environment, check=True)
+    subprocess.run([python, "-c", "pass"], env=environment, check=True)
     return time.perf_counter() - began
 
 
