@@ -7,12 +7,13 @@ from dataclasses import fields
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from perishield.model.media import SegmentRow
-from perishield.store.tables import SegmentTable
+from perishield.model.storage import CopyState
+from perishield.store.tables import SegmentCopyTable, SegmentTable
 
 _COLUMNS = [field.name for field in fields(SegmentRow)]
 _AT_ONCE = 500
@@ -31,9 +32,14 @@ async def save_segments(session: AsyncSession, segments: Sequence[SegmentRow]) -
 
 
 async def forget_segments(session: AsyncSession, paths: Iterable[str]) -> None:
+    """Drop segments whose file is gone; those of which a storage target keeps a copy stay."""
     listed = list(paths)
+    copied = exists().where(
+        SegmentCopyTable.segment == SegmentTable.path, SegmentCopyTable.state == CopyState.KEPT.value
+    )
     for first in range(0, len(listed), _AT_ONCE):
-        await session.execute(delete(SegmentTable).where(SegmentTable.path.in_(listed[first : first + _AT_ONCE])))
+        chosen = SegmentTable.path.in_(listed[first : first + _AT_ONCE])
+        await session.execute(delete(SegmentTable).where(chosen, ~copied))
 
 
 async def segment_paths(session: AsyncSession) -> set[str]:
@@ -54,7 +60,7 @@ async def list_segments(
     total = await session.scalar(select(func.count()).select_from(SegmentTable).where(*within)) or 0
     order = SegmentTable.start if start is not None else SegmentTable.start.desc()
     query = select(SegmentTable).where(*within).order_by(order).limit(limit)
-    rows = [_segment(row) for row in await session.scalars(query)]
+    rows = [segment_of(row) for row in await session.scalars(query)]
     return (rows if start is not None else rows[::-1]), total
 
 
@@ -95,7 +101,7 @@ async def segments_between(
 async def newest_segment(session: AsyncSession, camera: str) -> SegmentRow | None:
     query = select(SegmentTable).where(SegmentTable.camera == camera).order_by(SegmentTable.start.desc()).limit(1)
     row = await session.scalar(query)
-    return _segment(row) if row else None
+    return segment_of(row) if row else None
 
 
 async def has_segment(session: AsyncSession, path: str) -> bool:
@@ -108,7 +114,7 @@ def _values(segment: SegmentRow) -> dict[str, object]:
     return values
 
 
-def _segment(row: SegmentTable) -> SegmentRow:
+def segment_of(row: SegmentTable) -> SegmentRow:
     values = {name: getattr(row, name) for name in _COLUMNS}
     values["keyframes"] = msgspec.json.decode(row.keyframes, type=tuple[tuple[int, int], ...])
     return SegmentRow(**values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, MetaData, String, Text, text, true
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, MetaData, String, Text, text, true
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 EMPTY = text("''")
@@ -142,6 +142,42 @@ class HoldTable(Base):
     reason: Mapped[str] = mapped_column(Text)
     who: Mapped[str] = mapped_column(String(64))
     created: Mapped[float]
+
+
+class SegmentCopyTable(Base):
+    """A segment at a storage target. `segment` outlives the file on the recorder's own disk."""
+
+    __tablename__ = "segment_copies"
+    __table_args__ = (
+        Index("ix_segment_copies_target_state", "target", "state", "due"),
+        Index("ix_segment_copies_recorded", "recorded"),
+    )
+
+    segment: Mapped[str] = mapped_column(String(255), primary_key=True)
+    target: Mapped[str] = mapped_column(String(63), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    size: Mapped[int] = mapped_column(BigInteger)
+    recorded: Mapped[float]
+    changed: Mapped[float]
+    sha256: Mapped[str] = mapped_column(String(64))
+    attempts: Mapped[int]
+    due: Mapped[float]
+    error: Mapped[str] = mapped_column(Text)
+
+
+class RemovedFootageTable(Base):
+    """Footage that the retention of storage tiers deleted, adjoining segments merged. `detail` names the target."""
+
+    __tablename__ = "removed_footage"
+    __table_args__ = (Index("ix_removed_footage_camera_start", "camera", "start"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    camera: Mapped[str] = mapped_column(String(127))
+    start: Mapped[float]
+    until: Mapped[float]
+    reason: Mapped[str] = mapped_column(String(16))
+    detail: Mapped[str] = mapped_column(String(63))
+    removed: Mapped[float]
 
 
 class MetaTable(Base):
