@@ -7,21 +7,45 @@ A frame's duration is known when the next frame arrives, so the newest frame nor
 camera of steady rate does not wait: its last frame is given the usual interval. The next chunk's decode time is exact
 all the same; where it then exceeds the sum of durations, the last frame simply lasts longer (ISO/IEC 14496-12 clause
 8.8.12).
+
+Sound goes with the pictures during which it begins. It comes later than these, because a frame of sound is sent when it
+ends: inside a group of pictures what comes late goes with the next chunk, times told exactly; but a chunk after which a
+key frame comes, or with low delay may come, waits a moment for its sound, so that no chunk which begins with a key
+frame, where clips and segments begin, holds sound from before it. Sound alone makes no chunk, and a camera that falls
+silent stops having a track of sound, since a player would wait for it.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 
 from perishield.model.errors import SourceError
 from perishield.model.media import TIMESCALE, AudioFormat, ChunkRef, Packet, VideoFormat
 from perishield.streams.fmp4 import chunk_head, init_segment
 from perishield.streams.segments import SegmentWriter
+from perishield.streams.sound_queue import SoundQueue
 
 _USUAL_INTERVAL = TIMESCALE // 25
 _STEADY = 4
 """Intervals in a row that must agree within an eighth before the next one is presumed."""
+_SOUND_PATIENCE_S = 0.3
+_MOST_HELD = 32
+
+
+@dataclass(slots=True)
+class _Cut:
+    """A chunk to be written: its packets and their bytes, the tick at which it ends, Unix seconds of its cut, and
+    whether it waits for sound.
+    """
+
+    packets: list[Packet]
+    size: int
+    until: int
+    since: float
+    waits: bool
 
 
 class Chunker:
@@ -45,6 +69,7 @@ class Chunker:
         self.epoch = epoch
         self.writer = writer
         self.frames_unkept = 0
+        self.sound = SoundQueue()
         self._on_chunk = on_chunk
         self._chunk_bytes = chunk_bytes
         self._usual_s = chunk_s
@@ -62,6 +87,7 @@ class Chunker:
         self._low_delay = False
         self._span = 0
         self._age_s = 0.0
+        self._held: deque[_Cut] = deque()
         self.low_delay = False
 
     @property
@@ -77,29 +103,39 @@ class Chunker:
 
     def format(self, video: VideoFormat) -> None:
         if video != self._video:
-            self._flush(None)
+            self._flush_all()
             _check(video)
             self._video = video
             self._wants_key = True
 
     def discontinuity(self, reason: str) -> None:
-        self._flush(None)
+        self._flush_all()
         self.writer.close()
         self._gap = True
         self._wants_key = True
         self._agreeing = 0
 
     def audio_format(self, audio: AudioFormat | None) -> None:
-        """Sound is not kept yet."""
+        """Takes effect with the next segment, which begins at the next key frame; until then the new sound is not kept.
+
+        Before the first chunk of a segment is written this is at once.
+        """
+        sound = self.sound
+        if audio != sound.announced:
+            if sound.announced is not None:
+                self._flush_all()
+            sound.announce(audio, self._pending[-1].dts if self._pending else self._first_dts)
 
     def audio(self, packet: Packet) -> None:
-        """Sound is not kept yet."""
+        self.sound.add(packet)
+        if self._held:
+            self._release()
 
     def packet(self, packet: Packet) -> None:
         dts = packet.dts
         if self._pending:
             if packet.key or self._size >= self._chunk_bytes or dts - self._first_dts >= self._span:
-                self._flush(dts)
+                self._flush(dts, packet.key)
         elif self._wants_key and not packet.key:
             self.frames_unkept += 1
             return
@@ -120,32 +156,65 @@ class Chunker:
         if self._agreeing >= _STEADY and (
             dts + interval - self._first_dts >= self._span or self._size >= self._chunk_bytes
         ):
-            self._flush(None)
+            self._flush(None, True)
 
     def tick(self, wall: float) -> None:
         """Write what has waited too long; `wall` is Unix seconds."""
+        if self._held and not 0 <= wall - self._held[0].since < _SOUND_PATIENCE_S:
+            self._release_all()
         if self._pending and not 0 <= wall - self._pending[0].arrival < self._age_s:
             self._flush(None)
 
     def close(self) -> None:
         """Write what waits and end the segment."""
-        self._flush(None)
+        self._flush_all()
+        self.sound.forget()
         self.writer.close()
         self._wants_key = True
         self._gap = True
 
-    def _flush(self, next_dts: int | None) -> None:
-        packets, video = self._pending, self._video
-        if not packets or video is None:
+    def _release(self) -> None:
+        """Write what has its sound, in order."""
+        held, sound = self._held, self.sound
+        while held and not (held[0].waits and sound.lags(held[0].until)):
+            self._write(held.popleft())
+
+    def _release_all(self) -> None:
+        while self._held:
+            self._write(self._held.popleft())
+
+    def _flush(self, next_dts: int | None, before_key: bool = False) -> None:
+        """`before_key`: the next frame is, or may be, a key frame."""
+        packets = self._pending
+        if not packets:
             return
-        first = packets[0]
         last = packets[-1].dts
         if len(packets) > 1:
             self._interval = last - packets[-2].dts
         if next_dts is None or next_dts <= last:
             next_dts = last + (self._interval if 0 < self._interval <= 10 * TIMESCALE else _USUAL_INTERVAL)
         self._last_dts = last
-        self._pending = []
+        waits = before_key and self.sound.lags(next_dts)
+        cut = _Cut(packets, self._size, next_dts, packets[-1].arrival, waits)
+        self._pending, self._size = [], 0
+        held = self._held
+        if not waits and not held:
+            self._write(cut)
+            return
+        held.append(cut)
+        if len(held) > _MOST_HELD:
+            self._release_all()
+
+    def _flush_all(self) -> None:
+        self._flush(None)
+        self._release_all()
+
+    def _write(self, cut: _Cut) -> None:
+        video = self._video
+        if video is None:
+            return
+        packets, next_dts = cut.packets, cut.until
+        first = packets[0]
         times = [packet.dts for packet in packets]
         times.append(next_dts)
         durations = [after - before for before, after in pairwise(times)]
@@ -153,14 +222,21 @@ class Chunker:
         composition = [packet.pts - packet.dts for packet in packets]
         if not any(composition):
             composition = []
-        size, self._size = self._size, 0
         writer = self.writer
-        segment_time = writer.begin(first, video, self.epoch)
+        sound = self.sound
+        segment_time = writer.begin(first, video, self.epoch, sound.format)
         if segment_time is None:
             self._unkept(packets)
             return
-        head = chunk_head(self._number, first.dts - segment_time, first.key, durations, sizes, composition)
-        place = writer.append(head, packets, size + len(head), next_dts)
+        number, start = self._number, first.dts - segment_time
+        audio = writer.audio
+        if audio is None:
+            head = chunk_head(number, start, first.key, durations, sizes, composition)
+        else:
+            run, pieces = sound.take(audio, first.dts if first.key else segment_time, next_dts, segment_time)
+            head = chunk_head(number, start, first.key, durations, sizes, composition, run)
+            head = b"".join((head, *pieces))
+        place = writer.append(head, packets, cut.size + len(head), next_dts)
         if place is None:
             self._unkept(packets)
             return
@@ -187,6 +263,7 @@ class Chunker:
             tuple(durations),
             tuple(composition),
             tuple([int((packet.arrival - arrival) * 1000) for packet in packets]),
+            audio.codec.value if audio is not None else "",
         )
         self._number += 1
         self._gap = False

@@ -8,7 +8,8 @@
         mdia/mdhd/hdlr      8.4            timescale 90000, "vide"
         minf/vmhd/dinf      8.4.5, 8.7
         stbl/stsd           8.5.2          avc1/avcC or hvc1/hvcC (14496-15 clauses 5.4.2, 8.4.1)
-      mvex/trex             8.8.1, 8.8.3   samples are no sync samples unless a chunk says so
+      trak                                 track 2, "soun", where there is sound: see `sound_entry`
+      mvex/trex             8.8.1, 8.8.3   pictures are no sync samples unless a chunk says so; sound always is
       uuid                  11.1           ours: epoch, stream time and wall clock of the segment's first frame
     then, per chunk:
     moof                    8.8.4
@@ -16,23 +17,28 @@
       traf/tfhd             8.8.7          default-base-is-moof
       tfdt                  8.8.12         version 1, its 8 bytes at TFDT_OFFSET from the chunk's start
       trun                  8.8.8          durations, sizes, composition offsets where there are any
-    mdat                    8.1.1          the access units
+      traf                                 track 2, the same without composition, where the chunk holds sound
+    mdat                    8.1.1          sound, then the access units
 
-Layout is fixed so that readers can rewrite a chunk's decode time in place without parsing it.
+Layout is fixed so that readers can rewrite a chunk's decode times in place. Both tracks count in 1/90000 s.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from perishield.model.media import TIMESCALE, Codec, VideoFormat
+from perishield.model.media import TIMESCALE, AudioFormat, Codec, VideoFormat
 from perishield.streams.codec_config import avcc, hvcc
+from perishield.streams.sound_entry import sound_entry
 
 TFDT_OFFSET = 60
 """Where a chunk's 64-bit decode time lies."""
 _NUMBER_OFFSET = 20
+_TRAF_OFFSET = 24
+_DATA_OFFSET = 84
+"""Where the first `trun` says how far from the chunk's start the access units begin."""
 
 ORIGIN_UUID = bytes.fromhex("8f1d3c5a6b0e4e2f9d7750536567496f")
 """Type of our `uuid` box in `moov`: version (1), epoch, stream time, wall clock in microseconds, each 64 bit."""
@@ -49,6 +55,10 @@ _TRUN = 0x000001 | 0x000100 | 0x000200
 _TRUN_COMPOSITION = 0x000800
 
 _HEAD = struct.Struct(">I4s I4sII I4s I4sII I4sIQ I4sIIi")
+_SOUND_HEAD = struct.Struct(">I4s I4sII I4sIQ I4sIIi")
+_SOUND_TFDT = 36
+"""Where the decode time lies in the second `traf`."""
+_SOUND_TRUN = 0x000001 | 0x000100 | 0x000200
 _FIRST_FLAGS = struct.Struct(">I")
 _MDAT = struct.Struct(">I4s")
 
@@ -62,13 +72,24 @@ class Origin:
     wall: float
 
 
+@dataclass(frozen=True, slots=True)
+class SoundRun:
+    """The sound of a chunk: decode time of its first frame, ticks and bytes of every frame."""
+
+    decode_time: int
+    durations: Sequence[int]
+    sizes: Sequence[int]
+
+
 def _box(kind: bytes, *parts: bytes) -> bytes:
     body = b"".join(parts)
     return struct.pack(">I4s", len(body) + 8, kind) + body
 
 
-def init_segment(video: VideoFormat, origin: Origin | None = None) -> bytes:
-    """`ftyp` + `moov` of one video track. Raises ValueError where the parameter sets make no decoder configuration."""
+def init_segment(video: VideoFormat, origin: Origin | None = None, audio: AudioFormat | None = None) -> bytes:
+    """`ftyp` + `moov` of one video track, and one of sound. Raises ValueError where the parameter sets make no decoder
+    configuration.
+    """
     width, height = video.width & 0xFFFF, video.height & 0xFFFF
     if video.codec is Codec.H264:
         entry, config = b"avc1", _box(b"avcC", avcc(video.parameter_sets))
@@ -79,6 +100,28 @@ def init_segment(video: VideoFormat, origin: Origin | None = None) -> bytes:
         struct.pack(">6xH16xHHIIIH32xHh", 1, width, height, 0x480000, 0x480000, 0, 1, 24, -1),
         config,
     )
+    tkhd = _box(
+        b"tkhd", struct.pack(">IIIII20x", 3, 0, 0, 1, 0), _MATRIX, struct.pack(">II", width << 16, height << 16)
+    )
+    tracks = [_box(b"trak", tkhd, _media(b"vide", b"video\0", _box(b"vmhd", b"\0\0\0\1" + b"\0" * 8), sample_entry))]
+    defaults = [_box(b"trex", struct.pack(">IIIIII", 0, 1, 1, 0, 0, _NON_SYNC))]
+    if audio is not None:
+        tkhd = _box(b"tkhd", struct.pack(">IIIII16xH2x", 3, 0, 0, 2, 0, 0x0100), _MATRIX, b"\0" * 8)
+        tracks.append(_box(b"trak", tkhd, _media(b"soun", b"sound\0", _box(b"smhd", b"\0" * 8), sound_entry(audio))))
+        defaults.append(_box(b"trex", struct.pack(">IIIIII", 0, 2, 1, 0, 0, _SYNC)))
+    mvhd = _box(
+        b"mvhd",
+        struct.pack(">IIIIIIH10x", 0, 0, 0, TIMESCALE, 0, 0x10000, 0x100),
+        _MATRIX,
+        b"\0" * 24,
+        struct.pack(">I", len(tracks) + 1),
+    )
+    ours = (_origin_box(origin),) if origin else ()
+    return _box(b"ftyp", b"iso5\0\0\2\0iso5iso6mp41") + _box(b"moov", mvhd, *tracks, _box(b"mvex", *defaults), *ours)
+
+
+def _media(kind: bytes, name: bytes, header: bytes, sample_entry: bytes) -> bytes:
+    """`mdia` of a track without samples."""
     empty = b"\0" * 8
     stbl = _box(
         b"stbl",
@@ -89,22 +132,12 @@ def init_segment(video: VideoFormat, origin: Origin | None = None) -> bytes:
         _box(b"stco", empty),
     )
     dinf = _box(b"dinf", _box(b"dref", struct.pack(">II", 0, 1), _box(b"url ", b"\0\0\0\1")))
-    minf = _box(b"minf", _box(b"vmhd", b"\0\0\0\1" + empty), dinf, stbl)
-    mdia = _box(
+    return _box(
         b"mdia",
         _box(b"mdhd", struct.pack(">IIIIIHH", 0, 0, 0, TIMESCALE, 0, 0x55C4, 0)),
-        _box(b"hdlr", struct.pack(">II4s12x", 0, 0, b"vide"), b"video\0"),
-        minf,
+        _box(b"hdlr", struct.pack(">II4s12x", 0, 0, kind), name),
+        _box(b"minf", header, dinf, stbl),
     )
-    tkhd = _box(
-        b"tkhd", struct.pack(">IIIII20x", 3, 0, 0, 1, 0), _MATRIX, struct.pack(">II", width << 16, height << 16)
-    )
-    mvhd = _box(
-        b"mvhd", struct.pack(">IIIIIIH10x", 0, 0, 0, TIMESCALE, 0, 0x10000, 0x100), _MATRIX, b"\0" * 24, b"\0\0\0\2"
-    )
-    mvex = _box(b"mvex", _box(b"trex", struct.pack(">IIIIII", 0, 1, 1, 0, 0, _NON_SYNC)))
-    ours = (_origin_box(origin),) if origin else ()
-    return _box(b"ftyp", b"iso5\0\0\2\0iso5iso6mp41") + _box(b"moov", mvhd, _box(b"trak", tkhd, mdia), mvex, *ours)
 
 
 def _origin_box(origin: Origin) -> bytes:
@@ -127,8 +160,9 @@ def chunk_head(
     durations: Sequence[int],
     sizes: Sequence[int],
     composition: Sequence[int] = (),
+    sound: SoundRun | None = None,
 ) -> bytes:
-    """`moof` and the head of `mdat`; the access units follow, `sum(sizes)` bytes.
+    """`moof` and the head of `mdat`; the sound follows, then the access units, `sum(sizes)` bytes.
 
     `key`: the first frame is a key frame. `composition`: pts - dts per frame, or empty when all are zero.
     """
@@ -142,24 +176,94 @@ def chunk_head(
         fields = [field for sample in zip(durations, sizes, strict=True) for field in sample]
         table = struct.pack(f">{2 * count}I", *fields)
     trun = 20 + 4 * key + len(table)
-    moof = 68 + trun
+    traf = 44 + trun
+    moof = traf + 24
+    behind, more = b"", 0
+    if sound is not None:
+        more = sum(sound.sizes)
+        moof += _SOUND_HEAD.size + 8 * len(sound.sizes)
+        behind = _sound_traf(sound, moof + 8)
     head = _HEAD.pack(
         moof, b"moof",
         16, b"mfhd", 0, number & 0xFFFFFFFF,
-        moof - 24, b"traf",
+        traf, b"traf",
         16, b"tfhd", 0x020000, 1,
         20, b"tfdt", 0x01000000, decode_time,
-        trun, b"trun", 0x01000000 | flags, count, moof + 8,
+        trun, b"trun", 0x01000000 | flags, count, moof + 8 + more,
     )  # fmt: skip
     first = _FIRST_FLAGS.pack(_SYNC) if key else b""
-    return b"".join((head, first, table, _MDAT.pack(sum(sizes) + 8, b"mdat")))
+    return b"".join((head, first, table, behind, _MDAT.pack(sum(sizes) + more + 8, b"mdat")))
+
+
+def _sound_traf(sound: SoundRun, data_offset: int) -> bytes:
+    count = len(sound.sizes)
+    fields = [field for sample in zip(sound.durations, sound.sizes, strict=True) for field in sample]
+    trun = 20 + 8 * count
+    return _SOUND_HEAD.pack(
+        44 + trun, b"traf",
+        16, b"tfhd", 0x020000, 2,
+        20, b"tfdt", 0x01000000, sound.decode_time,
+        trun, b"trun", 0x01000000 | _SOUND_TRUN, count, data_offset,
+    ) + struct.pack(f">{2 * count}I", *fields)  # fmt: skip
 
 
 def rewrite_decode_time(chunk: bytearray | memoryview, ticks: int, number: int | None = None) -> None:
-    """Set the decode time, and the sequence number if one is given, of a chunk that `chunk_head` began, in place."""
+    """Set the decode time, and the sequence number if one is given, of a chunk that `chunk_head` began, in place.
+
+    Its sound moves by as much; it does not move to before 0.
+    """
+    moof, traf = _sound_traf_at(chunk)
+    if traf < moof:
+        (pictures,) = struct.unpack_from(">Q", chunk, TFDT_OFFSET)
+        (sound,) = struct.unpack_from(">Q", chunk, traf + _SOUND_TFDT)
+        struct.pack_into(">Q", chunk, traf + _SOUND_TFDT, max(0, sound + ticks - pictures))
     struct.pack_into(">Q", chunk, TFDT_OFFSET, ticks)
     if number is not None:
         struct.pack_into(">I", chunk, _NUMBER_OFFSET, number & 0xFFFFFFFF)
+
+
+def _sound_traf_at(chunk: bytes | bytearray | memoryview) -> tuple[int, int]:
+    """Where `moof` ends, and where its second `traf` begins; both are equal in a chunk without sound."""
+    (moof,) = struct.unpack_from(">I", chunk, 0)
+    (traf,) = struct.unpack_from(">I", chunk, _TRAF_OFFSET)
+    return moof, _TRAF_OFFSET + traf
+
+
+def without_sound_chunk(chunk: bytes | bytearray | memoryview) -> bytes:
+    """The chunk with its pictures alone; to go with `without_sound(init)`."""
+    moof, traf = _sound_traf_at(chunk)
+    if traf >= moof:
+        return bytes(chunk)
+    (pictures,) = struct.unpack_from(">I", chunk, _DATA_OFFSET)
+    head = bytearray(chunk[:traf])
+    struct.pack_into(">I", head, 0, traf)
+    struct.pack_into(">I", head, _DATA_OFFSET, traf + 8)
+    return b"".join((head, _MDAT.pack(len(chunk) - pictures + 8, b"mdat"), chunk[pictures:]))
+
+
+def without_sound(init: bytes) -> bytes:
+    """The init segment with its video track alone, which is the same as one that never had sound."""
+    moov = int.from_bytes(init[:4], "big")
+    parts = []
+    for kind, box in _boxes(init, moov + 8, len(init)):
+        if kind == b"mvhd":
+            parts.append(box[:-4] + struct.pack(">I", 2))
+        elif kind == b"mvex":
+            kept = [inner for name, inner in _boxes(box, 8, len(box)) if name != b"trex" or inner[12:16] == b"\0\0\0\1"]
+            parts.append(_box(b"mvex", *kept))
+        elif kind != b"trak" or box[28:32] == b"\0\0\0\1":
+            parts.append(box)
+    return init[:moov] + _box(b"moov", *parts)
+
+
+def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, bytes]]:
+    """(kind, whole box) in [start, end), as far as they can be read."""
+    while start + 8 <= end:
+        size = int.from_bytes(data[start : start + 4], "big")
+        if size < 8 or start + size > end:
+            return
+        yield data[start + 4 : start + 8], data[start : start + size]
+        start += size
 
 
 def with_duration(init: bytes, ticks: int) -> bytes:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from perishield.model.media import Codec
+from perishield.model.media import AudioFormat, Codec
 from perishield.streams.fmp4 import Origin, parse_origin
+from perishield.streams.sound_entry import read_sound_entry
 
 Pread = Callable[[int, int], bytes]
 """`read(length, offset)`, as `os.pread` and `SegmentReader.pread` do."""
@@ -21,11 +22,15 @@ _MOST_INIT = 1 << 20
 _MOST_MOOF = 1 << 20
 _CHUNK_PREFIX = 68
 """Bytes of a chunk before its `trun` (see `fmp4`)."""
+_SOUND_PREFIX = struct.Struct(">I4s I4sII I4sIQ I4sIIi")
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A whole moof+mdat pair at `offset`; its access units begin `data_offset` bytes later. Times in ticks."""
+    """A whole moof+mdat pair at `offset`; its access units begin `data_offset` bytes later. Times in ticks.
+
+    Its sound, if any, lies in the `sum(sound_sizes)` bytes before them.
+    """
 
     offset: int
     length: int
@@ -36,6 +41,9 @@ class Chunk:
     sizes: tuple[int, ...]
     durations: tuple[int, ...]
     composition: tuple[int, ...]
+    sound_time: int = 0
+    sound_sizes: tuple[int, ...] = ()
+    sound_durations: tuple[int, ...] = ()
 
     @property
     def duration(self) -> int:
@@ -44,7 +52,10 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Init:
-    """An init segment. `sample_entry` is the `stsd` box's content: equal bytes mean that one decoder takes both."""
+    """An init segment. `sample_entry` is the `stsd` box's content: equal bytes mean that one decoder takes both.
+
+    `sound_entry` is the same of the track of sound, empty without one.
+    """
 
     data: bytes
     codec: Codec
@@ -53,6 +64,8 @@ class Init:
     mime: str
     sample_entry: bytes
     origin: Origin | None
+    audio: AudioFormat | None = None
+    sound_entry: bytes = b""
 
 
 def read_init(fd: int) -> Init | None:
@@ -94,7 +107,18 @@ def parse_init(data: bytes) -> Init | None:
     mime = _mime(codec, data[config[0] : config[1]])
     uuid = _find(data, moov[0], moov[1], b"uuid")
     origin = parse_origin(data[uuid[0] : uuid[1]]) if uuid else None
-    return Init(data, codec, width, height, mime, data[entry[0] : entry[1]], origin)
+    audio, sound = _sound(data, moov)
+    return Init(data, codec, width, height, mime, data[entry[0] : entry[1]], origin, audio, sound)
+
+
+def _sound(data: bytes, moov: tuple[int, int]) -> tuple[AudioFormat | None, bytes]:
+    """Format and `stsd` of the second track, where it is sound that we could have written."""
+    video = _find(data, moov[0], moov[1], b"trak")
+    trak = _find(data, video[1], moov[1], b"trak") if video else None
+    entry = _find_path(data, trak, (b"mdia", b"minf", b"stbl", b"stsd"))
+    if entry is None:
+        return None, b""
+    return read_sound_entry(data[entry[0] + 8 : entry[1]]), data[entry[0] : entry[1]]
 
 
 def walk(fd: int, start: int) -> Iterator[Chunk]:
@@ -133,23 +157,48 @@ def _chunk(read: Pread, offset: int, head: bytes, size: int) -> Chunk | None:
     composed = bool(flags & 0x800)
     table = 88 + 4 * key
     width = 3 if composed else 2
-    if flags & ~0x804 != 0x301 or count == 0 or data_offset != moof + 8 or table + 4 * width * count != moof:
+    end = table + 4 * width * count
+    if flags & ~0x804 != 0x301 or count == 0 or end > moof:
         return None
     fields = struct.unpack_from(">" + ("IIi" if composed else "II") * count, head, table)
     sizes = fields[1::width]
-    if sum(sizes) + 8 != mdat or offset + moof + mdat > size:
+    sound_time = 0
+    sound: tuple[int, ...] = ()
+    if end < moof:
+        run = _sound_run(head, end, moof)
+        if run is None:
+            return None
+        sound_time, sound = run
+    before = sum(sound[1::2])
+    if data_offset != moof + 8 + before or sum(sizes) + before + 8 != mdat or offset + moof + mdat > size:
         return None
     return Chunk(
         offset=offset,
         length=moof + mdat,
-        data_offset=moof + 8,
+        data_offset=data_offset,
         number=number,
         decode_time=decode_time,
         key=key,
         sizes=sizes,
         durations=fields[0::width],
         composition=fields[2::3] if composed else (),
+        sound_time=sound_time,
+        sound_sizes=sound[1::2],
+        sound_durations=sound[0::2],
     )
+
+
+def _sound_run(head: bytes, start: int, moof: int) -> tuple[int, tuple[int, ...]] | None:
+    """Decode time of the second `traf`, and ticks and bytes of its frames in turn."""
+    if moof - start < _SOUND_PREFIX.size:
+        return None
+    fields = _SOUND_PREFIX.unpack_from(head, start)
+    size, kind, _, tfhd, _, track, _, tfdt, _, decode_time, _, trun, flags, count, data_offset = fields
+    if (kind, tfhd, track, tfdt, trun, flags & 0xFFFFFF) != (b"traf", b"tfhd", 2, b"tfdt", b"trun", 0x301):
+        return None
+    if size != moof - start or size != _SOUND_PREFIX.size + 8 * count or data_offset != moof + 8:
+        return None
+    return decode_time, struct.unpack_from(f">{2 * count}I", head, start + _SOUND_PREFIX.size)
 
 
 def _find(data: bytes, start: int, end: int, kind: bytes) -> tuple[int, int] | None:

@@ -64,6 +64,7 @@ def describe(media: Path, path: str, *, complete: bool = False) -> SegmentRow | 
         init_length=len(init.data),
         keyframes=tuple(keyframes),
         complete=complete,
+        audio=init.audio.codec.value if init.audio else "",
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from perishield.log import Log
 from perishield.model.errors import StorageError
-from perishield.model.media import TIMESCALE, Packet, SegmentRow, VideoFormat
+from perishield.model.media import TIMESCALE, AudioFormat, Packet, SegmentRow, VideoFormat
 from perishield.streams.fmp4 import Origin, init_segment
 from perishield.streams.layout import disk_full, hour_folder, storage_error, whole_second, write_all, write_sidecar
 
@@ -86,12 +86,14 @@ class SegmentWriter:
         self._on_segment = on_segment
         self._on_fault = on_fault
         self._file: _File | None = None
+        self.audio: AudioFormat | None = None
+        """The sound of the open file; what else comes has no place in it."""
         self._video: VideoFormat | None = None
         self._epoch = 0
         self._retry_at = 0.0
         self._unwritten: list[SegmentRow] = []
 
-    def begin(self, first: Packet, video: VideoFormat, epoch: int) -> int | None:
+    def begin(self, first: Packet, video: VideoFormat, epoch: int, audio: AudioFormat | None = None) -> int | None:
         """Make sure that a file is open for a chunk that begins with `first`; returns that file's start in ticks.
 
         None where the chunk cannot be kept: the disk refuses, or a file could only begin with a key frame.
@@ -105,11 +107,12 @@ class SegmentWriter:
             or first.dts - file.segment_time >= self._segment_ticks
             or file.pool != self.pool
             or video is not self._video
+            or audio is not self.audio
             or epoch != self._epoch
         ):
             self.close()
             try:
-                file = self._open(first, video, epoch)
+                file = self._open(first, video, epoch, audio)
             except OSError as error:
                 self._fail(storage_error(self.camera, self.root.path, error))
                 return None
@@ -166,17 +169,18 @@ class SegmentWriter:
             init_length=file.init_length,
             keyframes=tuple(file.keyframes),
             complete=True,
+            audio=self.audio.codec.value if self.audio else "",
         )
         self._leave_sidecar(row)
         self._on_segment(row)
 
-    def _open(self, first: Packet, video: VideoFormat, epoch: int) -> _File | None:
+    def _open(self, first: Packet, video: VideoFormat, epoch: int, audio: AudioFormat | None) -> _File | None:
         if self.fault is not None and time.monotonic() < self._retry_at:
             return None
-        init = init_segment(video, Origin(epoch, first.dts, first.wall))
+        init = init_segment(video, Origin(epoch, first.dts, first.wall), audio)
         fd, path = self._create(hour_folder(self.pool, self.camera, first.wall), whole_second(first.wall))
         file = _File(fd, path, self.pool, len(init), first)
-        self._file, self._video, self._epoch = file, video, epoch
+        self._file, self._video, self._epoch, self.audio = file, video, epoch, audio
         write_all(fd, init)
         if self.fault is not None:
             self.fault = None
