@@ -56,7 +56,7 @@ class SourceError(PeriShieldError):
     """A camera cannot be read.
 
     Codes: `auth_failed`, `unreachable`, `refused`, `dns`, `timeout`, `not_found`, `not_a_video`,
-    `unsupported_codec`, `truncated`, `protocol`, `busy`, `gone`.
+    `unsupported_codec`, `truncated`, `protocol`, `busy`, `gone`, `tls_untrusted`, `tls_failed`.
     `retry_after_s` asks for a longer pause than the usual back-off (wrong passwords lock accounts).
     """
 

@@ -177,6 +177,17 @@ class StreamState:
     recording: bool = False
     clock: str = "arrival"
     """Where wall-clock times come from: `arrival`, or `camera` (RTCP sender reports)."""
+    transport: str = ""
+    """How RTP comes: `tcp`, `tls`, `udp`; empty for other sources."""
+    packets_lost: int = 0
+    """RTP packets that never came in time; `packets_late` of them came later."""
+    packets_late: int = 0
+    packets_reordered: int = 0
+    packets_duplicate: int = 0
+    source_changes: int = 0
+    """Changes of the sender's SSRC, or of its packet numbers, without notice."""
+    time_jumps: int = 0
+    """Leaps of the camera's clock that stream time did not follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

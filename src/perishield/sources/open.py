@@ -11,6 +11,7 @@ from perishield.model.media import PacketSink
 from perishield.model.site import Camera
 from perishield.sources.status import OnState
 
+_RTSP = frozenset(("rtsp", "rtsps", "rtspx"))
 _FFMPEG = frozenset(("rtmp", "http", "https", "file"))
 
 
@@ -41,7 +42,7 @@ def open_source(
         scheme = urlsplit(camera.url.strip()).scheme.lower()
     except ValueError:
         scheme = ""
-    if scheme == "rtsp":
+    if scheme in _RTSP:
         from perishield.sources.rtsp.source import RtspSource
 
         return RtspSource(
@@ -68,7 +69,7 @@ def open_source(
         )
     raise SourceError(
         f"camera {camera.id!r}: addresses that begin with {scheme or 'nothing'}: cannot be read; "
-        "use rtsp, rtmp, http, https or file",
+        "use rtsp, rtsps, rtmp, http, https or file",
         code="unsupported_scheme",
         camera=camera.id,
         scheme=scheme,

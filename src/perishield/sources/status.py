@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from perishield.model.errors import PeriShieldError
 from perishield.model.media import StreamCondition, StreamState, VideoFormat
+from perishield.sources.reception import Reception
 
 OnState = Callable[[StreamState], None]
 
@@ -34,6 +35,7 @@ class SourceStatus:
         "fps",
         "frames",
         "frames_lost",
+        "reception",
         "reconnects",
     )
 
@@ -47,6 +49,7 @@ class SourceStatus:
         self.fps = 0.0
         self.bitrate = 0
         self.clock = "arrival"
+        self.reception = Reception()
         self._on_state = on_state
         self._condition = StreamCondition.CONNECTING
         self._since = time.time()
@@ -98,7 +101,7 @@ class SourceStatus:
     def _publish(self) -> None:
         self._published = time.monotonic()
         self._frames_before, self._bytes_before = self.frames, self.bytes
-        video = self._format
+        video, reception = self._format, self.reception
         self._on_state(
             StreamState(
                 camera=self.camera,
@@ -116,5 +119,12 @@ class SourceStatus:
                 frames_lost=self.frames_lost,
                 reconnects=self.reconnects,
                 clock=self.clock,
+                transport=reception.transport,
+                packets_lost=reception.lost,
+                packets_late=reception.late,
+                packets_reordered=reception.reordered,
+                packets_duplicate=reception.duplicates,
+                source_changes=reception.sources,
+                time_jumps=reception.time_jumps,
             )
         )

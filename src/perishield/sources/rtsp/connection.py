@@ -15,7 +15,7 @@ from perishield.sources.rtsp.observer import NOBODY, Observer
 from perishield.sources.rtsp.rtp import RtpTrack
 
 USER_AGENT = "PyPeriShield"
-_BUFFER_SIZE = 65_536
+_BUFFER_SIZE = 262_144
 _buffers = threading.local()
 
 
@@ -37,6 +37,7 @@ class Connection(asyncio.BufferedProtocol):
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.received = 0
         self.session = ""
+        self._latest_session = ""
         self._credentials = credentials
         self._delivery = delivery
         self._observer = observer
@@ -137,6 +138,13 @@ class Connection(asyncio.BufferedProtocol):
         """Take up the challenge of a 401 that nobody waited for; False when there is nothing left to try."""
         return self._credentials.challenge(message.headers.get("www-authenticate", []))
 
+    def adopt_session(self) -> bool:
+        """Some servers change the session's id on their way and know only the newest; False where there is no other."""
+        if self._latest_session in ("", self.session):
+            return False
+        self.session = self._latest_session
+        return True
+
     def write_packet(self, channel: int, packet: bytes) -> None:
         """An interleaved packet to the server."""
         if not self.transport.is_closing():
@@ -153,5 +161,9 @@ class Connection(asyncio.BufferedProtocol):
                 return
             key = min(self._pending)
         answer = self._pending.pop(key)
+        named = (message.header("session") or "").split(";", 1)[0].strip()
+        if named:
+            self._latest_session = named
+            self.session = self.session or named
         if not answer.done():
             answer.set_result(message)

@@ -28,6 +28,7 @@ class Delivery:
         "_epoch_start",
         "_first",
         "_formatted",
+        "_jumps",
         "_open_gop",
         "_reason",
         "_sets",
@@ -51,6 +52,7 @@ class Delivery:
         self._times = DecodeTimes()
         self._epoch_start = -1.0
         self._clock: RtpClock | None = None
+        self._jumps = 0
         self._sets: ParameterSets | None = None
         self._formatted: ParameterSets | None = None
         self._waiting = True
@@ -62,8 +64,8 @@ class Delivery:
 
     @property
     def jumps(self) -> int:
-        """Timestamp jumps of the present connection."""
-        return self._clock.jumps if self._clock else 0
+        """Timestamp jumps of all connections."""
+        return self._jumps + (self._clock.jumps if self._clock else 0)
 
     @property
     def waiting(self) -> bool:
@@ -73,6 +75,7 @@ class Delivery:
     def connect(self, sets: ParameterSets, rate: int = TIMESCALE) -> None:
         """A new connection will deliver units described by `sets`, stamped at `rate` a second."""
         self._sets = sets
+        self._jumps = self.jumps
         self._clock = None
         self.wall_clock = WallClock(rate)
         self._dropped = 0

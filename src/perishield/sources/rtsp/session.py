@@ -1,66 +1,62 @@
 """From a TCP connection to a playing stream (RFC 2326 appendix A), and what keeps it playing.
 
-OPTIONS, DESCRIBE, SETUP of one video track over TCP, PLAY; then a tick twice a second for the low-water mark, receiver
-reports, keep-alives and silence.
+OPTIONS, DESCRIBE, SETUP of one video track, PLAY; then a tick twice a second for the low-water mark, receiver reports,
+keep-alives and silence.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-import re
+import socket
+import ssl
 import time
 from dataclasses import dataclass
 
 from perishield.log import Log
 from perishield.model.errors import SourceError, mask_url
 from perishield.model.media import Codec
+from perishield.model.site import Transport
 from perishield.sources.parameter_sets import ParameterSets
+from perishield.sources.reception import Reception
+from perishield.sources.rtsp import tls
 from perishield.sources.rtsp.auth import Credentials
 from perishield.sources.rtsp.connection import Connection
 from perishield.sources.rtsp.delivery import Delivery
 from perishield.sources.rtsp.depacketizer import Depacketizer
-from perishield.sources.rtsp.framing import Message
+from perishield.sources.rtsp.framing import Framer, Message
 from perishield.sources.rtsp.h264 import H264Depacketizer
 from perishield.sources.rtsp.h265 import H265Depacketizer
+from perishield.sources.rtsp.keep_alive import KeepAlive, forget
 from perishield.sources.rtsp.low_water import LowWater
 from perishield.sources.rtsp.observer import NOBODY, Observer
+from perishield.sources.rtsp.refusal import Patience, Redirected, accept
 from perishield.sources.rtsp.rtcp import read_sender_report, receiver_report
 from perishield.sources.rtsp.rtp import RtpTrack
 from perishield.sources.rtsp.sdp import Track, parse_sdp
-from perishield.sources.rtsp.url import Endpoint, base_url, resolve_control, resolve_control_strictly
+from perishield.sources.rtsp.transport import over_tcp, over_udp, read_transport
+from perishield.sources.rtsp.udp import UdpPair
+from perishield.sources.rtsp.url import Endpoint, base_url, control_candidates, resolve_control
+
+__all__ = ["Patience", "Redirected", "Session", "SilenceError", "Terms"]
 
 log = Log("rtsp")
 
-TICK_S = 0.5
 _REPORT_EVERY_S = 5.0
-_INTERLEAVED = re.compile(r"interleaved\s*=\s*(\d{1,3})(?:\s*-\s*(\d{1,3}))?", re.IGNORECASE)
-_TIMEOUT = re.compile(r"timeout\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
-_REFUSED_SESSIONS = (453, 503)
+
+
+class SilenceError(SourceError):
+    """No datagram has ever come: a router or firewall in between may let none through."""
+
+    code = "timeout"
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """Seconds to wait: for TCP, for an answer, without any packet, for the first key frame; and before the next try
-    after a refused password, a wrong path, a camera without a free session.
-    """
+class Terms:
+    """What is wanted of a connection: as `Camera.transport` and `Camera.tls_fingerprint`."""
 
-    connect_s: float = 5.0
-    response_s: float = 10.0
-    idle_s: float = 10.0
-    key_frame_s: float = 30.0
-    after_auth_failed_s: float = 60.0
-    after_not_found_s: float = 30.0
-    after_busy_s: float = 70.0
-    tick_s: float = TICK_S
-
-
-class Redirected(Exception):  # noqa: N818
-    """The server sends us elsewhere."""
-
-    def __init__(self, location: str) -> None:
-        super().__init__(location)
-        self.location = location
+    transport: Transport = Transport.AUTO
+    fingerprint: str = ""
 
 
 class Session:
@@ -74,20 +70,23 @@ class Session:
         *,
         low_delay: bool,
         observer: Observer = NOBODY,
+        terms: Terms | None = None,
+        reception: Reception | None = None,
     ) -> None:
         self._endpoint = endpoint
-        self._observer = observer
         self._delivery = delivery
         self._patience = patience
         self._low_delay = low_delay
+        self._terms = terms or Terms()
+        self._reception = reception or Reception()
+        self._observer = observer
         self._connection: Connection | None = None
         self._low_water: LowWater | None = None
         self._track: RtpTrack | None = None
-        self._public: frozenset[str] = frozenset()
+        self._udp: UdpPair | None = None
+        self._datagrams = Framer(_no_message)
         self._base = endpoint.url
-        self._keep_alive_every_s = 25.0
-        self._keep_alive_method = "OPTIONS"
-        self._session_lasts_s = 60.0
+        self._keep_alive: KeepAlive | None = None
         self._channels = (0, 1)
         self._ssrc = random.getrandbits(32)
         self._last_report: tuple[bytes, int, float] = (b"", 0, 0.0)
@@ -105,6 +104,8 @@ class Session:
             self._low_water.low_delay = wanted
             if wanted:
                 self._low_water.at_once()
+            if self._udp is not None:
+                self._udp.low_delay = wanted
 
     @property
     def _wire(self) -> Connection:
@@ -114,40 +115,61 @@ class Session:
 
     async def open(self) -> None:
         """Until PLAY is answered. Raises SourceError, OSError, TimeoutError and Redirected."""
-        loop = asyncio.get_running_loop()
-        credentials = Credentials(self._endpoint.username, self._endpoint.password)
-        async with asyncio.timeout(self._patience.connect_s):
-            _, self._connection = await loop.create_connection(
-                lambda: Connection(credentials, self._delivery, self._observer),
-                self._endpoint.host,
-                self._endpoint.port,
-            )
+        await self._connect()
         options = await self._ask("OPTIONS", self._endpoint.url)
-        self._public = frozenset(word.strip().upper() for word in (options.header("public") or "").split(","))
-        if "GET_PARAMETER" in self._public:
-            self._keep_alive_method = "GET_PARAMETER"
-        described = self._require(
+        public = ",".join(options.headers.get("public", []))
+        methods = frozenset(word.strip().upper() for word in public.split(","))
+        described = self._accept(
             await self._ask("DESCRIBE", self._endpoint.url, {"Accept": "application/sdp"}), "DESCRIBE"
         )
         self._base = base_url(self._endpoint, described.header("content-base"), described.header("content-location"))
+        server = f"{self._endpoint.host}:{self._endpoint.port}"
+        self._keep_alive = keep_alive = KeepAlive(server, self._base, methods)
         description = parse_sdp(described.body)
         media, codec = _choose(description.videos)
         track, sets = self._prepare(media, codec)
-        await self._setup(media)
+        set_up = await self._setup(media)
+        keep_alive.session(set_up.header("session") or "")
         take = self._observer.tap(track.packet)
         # Runs of fragments would pass an observer by.
         carry_on = track.carry_on if take == track.packet else None
-        self._wire.framer.attach(self._channels, take, self._control_packet, track.lose, carry_on)
+        for framer in (self._wire.framer, self._datagrams):
+            framer.attach(self._channels, take, self._control_packet, track.lose, carry_on)
         self._wire.attach(track)
         self._delivery.connect(sets, media.rate)
-        aggregate = resolve_control(self._endpoint, self._base, description.control)
-        played = await self._ask("PLAY", aggregate, {"Range": "npt=0.000-"})
-        if played.status == 457:
-            played = await self._ask("PLAY", aggregate)
-        if played.status in (404, 454, 455) and aggregate != self._base:
-            played = await self._ask("PLAY", self._base, {"Range": "npt=0.000-"})
-        self._require(played, "PLAY")
-        self._observer.playing()
+        await self._play(resolve_control(self._endpoint, self._base, description.control))
+
+    async def _connect(self) -> None:
+        endpoint, terms = self._endpoint, self._terms
+        if endpoint.tls and terms.transport is Transport.UDP:
+            raise SourceError(
+                "RTSPS protects what travels inside the connection, not UDP: set the transport to automatic or TCP",
+                code="protocol",
+            )
+        pin = terms.fingerprint if endpoint.tls else ""
+        credentials = Credentials(endpoint.username, endpoint.password)
+        try:
+            async with asyncio.timeout(self._patience.connect_s):
+                transport, connection = await asyncio.get_running_loop().create_connection(
+                    lambda: Connection(credentials, self._delivery, self._observer),
+                    endpoint.host,
+                    endpoint.port,
+                    ssl=tls.context(pinned=bool(pin)) if endpoint.tls else None,
+                )
+        except ssl.SSLError as error:
+            address = mask_url(endpoint.url)
+            refused = await tls.refusal(error, endpoint.host, endpoint.port, address, self._patience.connect_s)
+            refused.retry_after_s = self._patience.after_untrusted_s
+            raise refused from None
+        self._connection = connection
+        if pin:
+            try:
+                tls.check_pin(transport, pin, mask_url(endpoint.url))
+            except SourceError as error:
+                transport.abort()
+                error.retry_after_s = self._patience.after_untrusted_s
+                raise
+        self._reception.transport = "tls" if endpoint.tls else "tcp"
 
     def _prepare(self, media: Track, codec: Codec) -> tuple[RtpTrack, ParameterSets]:
         sets = ParameterSets(codec)
@@ -160,24 +182,75 @@ class Session:
         self._track = track
         return track, sets
 
-    async def _setup(self, media: Track) -> None:
-        transport = {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"}
-        url = resolve_control(self._endpoint, self._base, media.control)
-        answer = await self._ask("SETUP", url, transport)
-        strict = resolve_control_strictly(self._endpoint, self._base, media.control)
-        if answer.status in (404, 454) and strict != url:
-            answer = await self._ask("SETUP", strict, transport)
-        self._require(answer, "SETUP")
-        channels = _INTERLEAVED.search(answer.header("transport") or "")
-        if channels is not None:
-            first = int(channels[1]) & 0xFF
-            self._channels = (first, int(channels[2]) & 0xFF if channels[2] else (first + 1) & 0xFF)
-        session = answer.header("session") or ""
-        self._wire.session = session.split(";", 1)[0].strip()
-        lasts = _TIMEOUT.search(session)
-        if lasts is not None and int(lasts[1]) > 0:
-            self._session_lasts_s = float(lasts[1])
-        self._keep_alive_every_s = min(self._session_lasts_s / 2, 25.0)
+    async def _setup(self, media: Track) -> Message:
+        """Agree on a transport: by TCP, or by UDP where that is wanted or the only one granted."""
+        if self._terms.transport is not Transport.UDP:
+            answer = await self._ask_setup(media, over_tcp(0))
+            granted = read_transport(answer.header("transport") or "")
+            refused = answer.status == 461 or (answer.status < 300 and granted.udp)
+            if not refused or self._terms.transport is Transport.TCP or self._endpoint.tls:
+                if refused and answer.status < 300:
+                    answer = Message(status=461, reason="Unsupported Transport")
+                self._accept(answer, "SETUP")
+                self._channels = granted.channels or self._channels
+                return answer
+            log.info("rtsp.transport", url=mask_url(self._endpoint.url), refused="tcp")
+        pair = self._udp = self._open_pair()
+        answer = self._accept(await self._ask_setup(media, over_udp(pair.port)), "SETUP")
+        granted = read_transport(answer.header("transport") or "")
+        if granted.multicast:
+            raise SourceError("the device sends by multicast only: switch on unicast or TCP there", code="protocol")
+        if granted.channels is not None:
+            self._channels = granted.channels
+            self._udp = None
+            pair.close()
+            return answer
+        self._reception.transport = "udp"
+        pair.begin(self._peer()[0], _literal(granted.source), granted.ports)
+        return answer
+
+    def _peer(self) -> tuple[str, socket.AddressFamily]:
+        """The server's address, and its family."""
+        address = self._wire.transport.get_extra_info("peername")
+        return address[0], socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+
+    def _open_pair(self) -> UdpPair:
+        return UdpPair(
+            self._wire.transport.get_extra_info("sockname")[0],
+            self._peer()[1],
+            channel=0,
+            feed=self._feed_datagrams,
+            on_error=self._wire.fail,
+            reception=self._reception,
+        )
+
+    def _feed_datagrams(self, view: memoryview | bytes) -> None:
+        """Framed datagrams, as `Connection.buffer_updated` takes what came over TCP."""
+        delivery = self._delivery
+        delivery.arrival = time.time()
+        delivery.monotonic = time.monotonic()
+        self._datagrams.feed(view)
+        if self._track is not None:
+            self._track.bound()
+
+    async def _ask_setup(self, media: Track, transport: str) -> Message:
+        answer = Message()
+        for url in control_candidates(self._endpoint, self._base, media.control):
+            answer = await self._ask("SETUP", url, {"Transport": transport})
+            if answer.status not in (404, 454):
+                break
+        return answer
+
+    async def _play(self, aggregate: str) -> None:
+        played = await self._ask("PLAY", aggregate, {"Range": "npt=0.000-"})
+        if played.status == 457:
+            played = await self._ask("PLAY", aggregate)
+        if played.status == 454 and self._wire.adopt_session():
+            played = await self._ask("PLAY", aggregate, {"Range": "npt=0.000-"})
+        if played.status in (404, 454, 455) and aggregate != self._base:
+            played = await self._ask("PLAY", self._base, {"Range": "npt=0.000-"})
+        self._accept(played, "PLAY")
+        self._observer.playing()
 
     async def _ask(self, method: str, url: str, headers: dict[str, str] | None = None) -> Message:
         self._observer.asking(method, url)
@@ -192,73 +265,41 @@ class Session:
                 code="timeout",
             ) from None
 
-    def _require(self, answer: Message, method: str) -> Message:
-        """The answer, if it is a good one. Otherwise raises SourceError or Redirected."""
-        status = answer.status
-        if status < 300:
-            return answer
-        if status in (301, 302, 303, 307, 308) and answer.header("location"):
-            raise Redirected(answer.header("location") or "")
-        address = mask_url(self._endpoint.url)
-        said = f"{status} {answer.reason}".strip()
-        if status in (401, 403):
-            wanted = "check user and password" if self._endpoint.username else "it wants a user and a password"
-            raise SourceError(
-                f"{said} from {address}: {wanted}",
-                code="auth_failed",
-                retry_after_s=self._patience.after_auth_failed_s,
-                status=status,
-            )
-        if status in (404, 410) or (status == 454 and method != "PLAY"):
-            raise SourceError(
-                f"{said} from {address}: there is no such stream, check the path",
-                code="not_found",
-                retry_after_s=self._patience.after_not_found_s,
-                status=status,
-            )
-        if status in _REFUSED_SESSIONS:
-            raise SourceError(
-                f"{said} from {address}: the device has no free session, close another viewer",
-                code="busy",
-                retry_after_s=self._patience.after_busy_s,
-                status=status,
-            )
-        if status == 461:
-            raise SourceError(
-                f"{said} from {address}: the device refuses RTP over TCP, switch that on there",
-                code="protocol",
-                status=status,
-            )
-        raise SourceError(f"{method} answered {said} by {address}", code="protocol", status=status)
+    def _accept(self, answer: Message, method: str) -> Message:
+        return accept(answer, method, self._endpoint, self._patience)
 
     async def stream(self) -> None:
         """Until the stream ends, which always raises: SourceError or OSError."""
         wire = self._wire
         self._low_water = LowWater(wire.transport, low_delay=self._low_delay)
+        if self._udp is not None:
+            self._udp.low_delay = self._low_delay
         ticker = asyncio.create_task(self._tick_on(wire, self._low_water))
         try:
             await asyncio.wait((ticker, wire.closed), return_when=asyncio.FIRST_COMPLETED)
             if ticker.done():
                 ticker.result()
+            if self._keep_alive is not None:
+                self._keep_alive.ended(time.monotonic())
             wire.closed.result()
             raise SourceError("the server ended the stream", code="truncated")
         finally:
             ticker.cancel()
 
     async def _tick_on(self, wire: Connection, low_water: LowWater) -> None:
-        before = began = last_data = last_report = last_keep_alive = time.monotonic()
-        received = wire.received
+        before = began = last_data = last_report = time.monotonic()
+        track = self._track
+        packets = -1
         while True:
             await asyncio.sleep(self._patience.tick_s)
             now = time.monotonic()
             low_water.tick(wire.received, now - before)
             before = now
-            if wire.received != received:
-                received, last_data = wire.received, now
-            elif now - last_data >= self._patience.idle_s:
-                raise SourceError(
-                    f"no packet for {self._patience.idle_s:g} s: the device or the network stalled", code="timeout"
-                )
+            received = track.packets if track is not None else 0
+            if received != packets:
+                packets, last_data = received, now
+            else:
+                self._check_silence(now - last_data, ever=packets > 0)
             if self._delivery.waiting:
                 self._check_key_frame(now - began)
             else:
@@ -266,19 +307,34 @@ class Session:
             if now - last_report >= _REPORT_EVERY_S:
                 last_report = now
                 self._report(wire)
-            if now - last_keep_alive >= self._keep_alive_every_s:
-                last_keep_alive = now
-                self._keep_alive(wire)
+            if self._keep_alive is not None:
+                self._keep_alive.tick(now, wire)
+
+    def _check_silence(self, silent_s: float, *, ever: bool) -> None:
+        if self._udp is not None and not ever and silent_s >= self._patience.datagram_s:
+            raise SilenceError(
+                f"no UDP packet within {self._patience.datagram_s:g} s: a firewall or router keeps them back, "
+                "or the device sends them elsewhere; set the transport to TCP"
+            )
+        if silent_s >= self._patience.idle_s:
+            raise SourceError(
+                f"no packet for {self._patience.idle_s:g} s: the device or the network stalled", code="timeout"
+            )
 
     def _check_key_frame(self, waited_s: float) -> None:
-        if waited_s >= self._patience.key_frame_s:
-            raise SourceError(
-                f"no key frame within {self._patience.key_frame_s:g} s: set a shorter key frame interval on the device",
-                code="timeout",
-            )
+        if waited_s < self._patience.key_frame_s:
+            return
+        reason = f"no key frame within {self._patience.key_frame_s:g} s"
+        if self._lost:
+            reason += f", and {self._lost} packets were lost: check the network"
+            reason += ", or set the transport to TCP" if self._udp is not None else ""
+        else:
+            reason += ": set a shorter key frame interval on the device"
+        raise SourceError(reason, code="timeout")
 
     def _packets_lost(self, missing: int) -> None:
         self._lost += missing
+        self._reception.lost += missing
         self._delivery.lost(missing)
 
     def _control_packet(self, data: bytes, start: int, end: int) -> None:
@@ -309,38 +365,36 @@ class Session:
             middle=middle if known else 0,
             delay=time.monotonic() - at if known else 0.0,
         )
-        wire.write_packet(self._channels[1], report)
-
-    def _keep_alive(self, wire: Connection) -> None:
-        """Nobody waits for the answer: a server that does not answer but sends packets is alive."""
-        answer = wire.send(self._keep_alive_method, self._base)
-        answer.add_done_callback(self._kept_alive)
-
-    def _kept_alive(self, answer: asyncio.Future[Message]) -> None:
-        if answer.cancelled() or answer.exception() is not None:
-            return
-        message = answer.result()
-        if message.status == 401 and self._wire.renew(message):
-            self._wire.send(self._keep_alive_method, self._base).add_done_callback(_forget)
-        elif message.status in (400, 405, 501, 551):
-            other = "OPTIONS" if self._keep_alive_method == "GET_PARAMETER" else "GET_PARAMETER"
-            log.info("rtsp.keep_alive", url=mask_url(self._endpoint.url), status=message.status, method=other)
-            self._keep_alive_method = other
-            self._wire.send(other, self._base).add_done_callback(_forget)
+        if self._udp is not None:
+            self._udp.send_control(report)
+        else:
+            wire.write_packet(self._channels[1], report)
 
     def close(self) -> None:
         """Leave politely: cameras keep the sessions of those who just vanish."""
+        if self._udp is not None:
+            self._udp.close()
         wire = self._connection
         if wire is None or wire.closed.done() or wire.transport.is_closing():
             return
         if wire.session:
-            wire.send("TEARDOWN", self._base).add_done_callback(_forget)
+            wire.send("TEARDOWN", self._base).add_done_callback(forget)
         wire.transport.close()
 
 
-def _forget(answer: asyncio.Future[Message]) -> None:
-    if not answer.cancelled():
-        answer.exception()
+def _no_message(message: Message) -> None:
+    """Datagrams carry no RTSP."""
+
+
+def _literal(source: str) -> str:
+    """The address that a server says it sends from, where it is one: names are not looked up."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, source)
+        except OSError:
+            continue
+        return source
+    return ""
 
 
 def _choose(videos: list[Track]) -> tuple[Track, Codec]:

@@ -13,46 +13,54 @@ from urllib.parse import quote, unquote
 from perishield.model.errors import SourceError, mask_url
 
 DEFAULT_PORT = 554
-_ADDRESS = re.compile(r"(?P<scheme>rtsps?)://(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+DEFAULT_TLS_PORT = 322
+_ADDRESS = re.compile(r"(?P<scheme>rtsp[sx]?)://(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 _HOST = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.%]+)\]|(?P<host>[^\x00-\x20\x7f:/?#\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
-_FOREIGN_BASE = re.compile(r"(?:rtsps?://)*[^/?]*(?P<path>[/?].*)?", re.IGNORECASE | re.DOTALL)
+_FOREIGN_BASE = re.compile(r"(?:rtsp[sx]?://)*[^/?]*(?P<path>[/?].*)?", re.IGNORECASE | re.DOTALL)
+_SECURE_RTP = re.compile(r"(?i)(?<=[?&])enableSrtp(?:=[^&]*)?(?:&|$)")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to connect, and what to ask for. `url` is the request address: no credentials, no fragment."""
+    """Where to connect, and what to ask for. `url` is the request address: no credentials, no fragment. `tls`: all
+    travels inside TLS.
+    """
 
     host: str
     port: int
     url: str
     username: str = ""
     password: str = field(default="", repr=False)
+    tls: bool = False
 
     @property
     def origin(self) -> str:
         """`rtsp://host:port` of `url`, without path."""
-        return self.url[: len("rtsp://") + len(_split_authority(self.url[len("rtsp://") :])[0])]
+        start = self.url.index("://") + 3
+        return self.url[: start + len(_split_authority(self.url[start:])[0])]
 
 
 def parse_url(url: str, username: str = "", password: str = "") -> Endpoint:
     """Credentials beside the address win over those inside it. Raises SourceError (`unreachable`).
 
     Passwords with `@ : / ? #` are taken as they stand or percent-encoded: what precedes the last `@` before the path
-    is the user information.
+    is the user information. `rtsps` is RTSP inside TLS, and so is `rtspx`, as UniFi's consoles are known by: RTP is
+    not encrypted once more there, and the request for that is taken out of the address.
 
     >>> parse_url("rtsp://admin:p@ss@10.0.0.4/ch1").url
     'rtsp://10.0.0.4/ch1'
     """
     match = _ADDRESS.fullmatch(url.strip())
-    if match is None or match["scheme"].lower() != "rtsp":
+    if match is None:
         raise SourceError(
             f"{mask_url(url)!r} is no RTSP address; write rtsp://host:port/path", code="unreachable", url=mask_url(url)
         )
     info, rest = _split_user(match["rest"])
     authority, tail = _split_authority(rest)
     host = _HOST.fullmatch(authority)
-    port = int(host["port"] or DEFAULT_PORT) if host else 0
+    tls = match["scheme"].lower() != "rtsp"
+    port = int(host["port"] or (DEFAULT_TLS_PORT if tls else DEFAULT_PORT)) if host else 0
     if host is None or not 0 < port < 65536:
         raise SourceError(
             f"{mask_url(url)!r} names no host; write rtsp://host:port/path", code="unreachable", url=mask_url(url)
@@ -63,7 +71,10 @@ def parse_url(url: str, username: str = "", password: str = "") -> Endpoint:
     tail = _UNSAFE.sub(lambda bad: quote(bad[0]), tail.split("#", 1)[0])
     if tail.startswith("?"):
         tail = "/" + tail
-    return Endpoint(host["six"] or host["host"], port, f"rtsp://{authority}{tail}", username, password)
+    if tls:
+        tail = _SECURE_RTP.sub("", tail).rstrip("?&")
+    scheme = "rtsps" if tls else "rtsp"
+    return Endpoint(host["six"] or host["host"], port, f"{scheme}://{authority}{tail}", username, password, tls)
 
 
 def _split_user(rest: str) -> tuple[str, str]:
@@ -128,3 +139,15 @@ def resolve_control_strictly(endpoint: Endpoint, base: str, control: str) -> str
     if control.startswith("/"):
         return endpoint.origin + control
     return endpoint.origin + (path.rsplit("/", 1)[0] if "/" in path else "") + "/" + control
+
+
+def resolve_control_before_query(endpoint: Endpoint, base: str, control: str) -> str:
+    """Appended to the base's path, with the base's query behind."""
+    path, mark, query = base[len(endpoint.origin) :].partition("?")
+    return resolve_control(endpoint, endpoint.origin + path, control) + mark + query
+
+
+def control_candidates(endpoint: Endpoint, base: str, control: str) -> list[str]:
+    """Addresses of a track, the likeliest first; the next is for servers that do not know the one before."""
+    ways = (resolve_control, resolve_control_strictly, resolve_control_before_query)
+    return list(dict.fromkeys(resolve(endpoint, base, control) for resolve in ways))
