@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import fractions
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,6 +17,7 @@ import pytest
 
 from perishield.model.media import AudioFormat, Codec, Packet, StreamState, VideoFormat
 from perishield.model.site import Camera
+from perishield.sources.reception import Reception
 from perishield.sources.rtsp.session import Patience
 from perishield.sources.rtsp.source import RtspSource
 from perishield.sources.simulator import Faults, Simulator, SimulatorClip
@@ -156,16 +158,20 @@ async def farm(clips: dict[str, SimulatorClip]) -> AsyncIterator[Callable[..., A
 class Watched:
     """A running RtspSource with what it delivered and said."""
 
-    def __init__(self, url: str, patience: Patience, username: str, password: str) -> None:
+    def __init__(self, url: str, patience: Patience, **settings: Any) -> None:
         self.sink = RecordingSink()
         self.states: list[StreamState] = []
-        camera = Camera(id="gate-3", name="Gate 3", url=url, username=username, password=password)
+        camera = Camera(id="gate-3", name="Gate 3", url=url, **settings)
         self.source = RtspSource(camera, self.sink, self.states.append, epoch=5, first_retry_s=0.05, patience=patience)
         self.task = asyncio.create_task(self.source.run())
 
     @property
     def state(self) -> StreamState:
         return self.states[-1]
+
+    @property
+    def reception(self) -> Reception:
+        return self.source._status.reception
 
     @property
     def codes(self) -> list[str]:
@@ -180,9 +186,12 @@ class Watched:
 async def watch() -> AsyncIterator[Callable[..., Watched]]:
     running: list[Watched] = []
 
-    def start(url: str, *, username: str = "", password: str = "", **patience: float) -> Watched:
+    def start(url: str, **options: Any) -> Watched:
+        """`options`: of Patience, and the camera's own settings."""
         pauses = {"after_auth_failed_s": 0.1, "after_not_found_s": 0.1, "after_busy_s": 0.1, "tick_s": 0.1}
-        running.append(Watched(url, Patience(**{**pauses, **patience}), username, password))
+        patience = {field.name for field in dataclasses.fields(Patience)}
+        pauses |= {name: options.pop(name) for name in patience & options.keys()}
+        running.append(Watched(url, Patience(**pauses), **options))
         return running[-1]
 
     yield start

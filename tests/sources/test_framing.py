@@ -77,6 +77,15 @@ def test_garbage_again_and_again_is_given_up():
         heard.feed((b"\xfe" + packet(0, RTP)) * 20, [])
 
 
+@pytest.mark.parametrize("length", [b"", b"Content-Length: 4\r\n", b"Content-Length: many\r\n"])
+def test_a_description_whose_length_is_wrong_or_untold_does_no_harm(length):
+    heard = Heard(None)
+    sdp = b"v=0\r\nm=video 0 RTP/AVP 96\r\n"
+    first, second = heard.feed(b"RTSP/1.0 200 OK\r\n" + length + b"\r\n" + sdp + b"RTSP/1.0 454 No\r\n\r\n", [])
+    assert (first.status, second.status) == (200, 454)
+    assert first.body == (b"v=0\r" if b"4" in length else sdp)
+
+
 def test_bare_line_feeds_end_a_head():
     (message,) = Heard().feed(b"RTSP/1.0 404 Not Found\nCSeq: 1\n\n", [])
     assert message.status == 404

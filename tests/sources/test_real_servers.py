@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from perishield.model.site import Transport
+
 SERVER = Path(__file__).with_name("gst_server.py")
 
 
@@ -38,6 +40,19 @@ async def test_gstreamer_serves_and_every_frame_decodes(gstreamer, watch, until,
     assert watched.sink.decode() >= len(watched.sink.packets) - 1
     seconds = (watched.sink.packets[-1].dts - watched.sink.packets[0].dts) / 90_000
     assert seconds == pytest.approx(len(watched.sink.packets) / 25, rel=0.2)
+
+
+@pytest.mark.real("gstreamer")
+@pytest.mark.parametrize(("path", "codec"), [("h264", "h264"), ("h265", "h265")])
+async def test_gstreamer_serves_datagrams_and_every_frame_decodes(gstreamer, watch, until, path, codec):
+    watched = watch(f"{gstreamer}/{path}", transport=Transport.UDP)
+    await until(lambda: len(watched.sink.packets) >= 40, "packets", 40)
+    await watched.stop()
+    assert watched.reception.transport == "udp"
+    assert watched.sink.formats[0].codec == codec
+    assert watched.sink.discontinuities == []
+    assert watched.sink.decode() >= len(watched.sink.packets) - 1
+    assert watched.reception.lost == 0
 
 
 @pytest.mark.real("gstreamer")

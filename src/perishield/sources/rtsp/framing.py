@@ -53,6 +53,7 @@ class Framer:
 
     __slots__ = (
         "_carry_on",
+        "_heard",
         "_on_control",
         "_on_desync",
         "_on_message",
@@ -73,6 +74,7 @@ class Framer:
         self._on_control: OnPacket = _ignore
         self._on_desync: Callable[[], None] = lambda: None
         self._rest = b""
+        self._heard = False
         self._synced = True
         self._resyncs = 0
 
@@ -141,6 +143,10 @@ class Framer:
         some = data[position : position + 16]
         if any(start.startswith(some) for start in _STARTS):
             return -1
+        if self.channels == (-1, -1) and self._heard:
+            # The rest of a body whose length was told too small, or not at all.
+            found = data.find(b"RTSP/", position)
+            return found if found >= 0 else len(data)
         if self.channels == (-1, -1):
             raise SourceError("the answer is not RTSP", code="not_a_video")
         self._resyncs += 1
@@ -170,13 +176,17 @@ class Framer:
                 raise SourceError("the server's answer has no end", code="protocol")
             return -1
         message = parse_head(data[position:head_end])
-        length = message.header("content-length") or "0"
-        size = int(length) if length.isdecimal() and len(length) < 10 else 0
+        length = message.header("content-length") or ""
+        if length.isdecimal() and len(length) < 10:
+            size = int(length)
+        else:
+            size = _undeclared(data, body) if message.status else 0
         if size > _LARGEST_BODY:
             raise SourceError(f"the server announces {size} bytes of description", code="protocol")
         if body + size > len(data):
             return -1
         message.body = data[body : body + size]
+        self._heard = True
         self._on_message(message)
         return body + size
 
@@ -187,6 +197,14 @@ def _ignore(data: bytes, start: int, end: int) -> None:
 
 def _none(data: bytes, position: int, end: int, channel: int) -> int:
     return position
+
+
+def _undeclared(data: bytes, body: int) -> int:
+    """Bytes of a description that follows without having been announced."""
+    if not data.startswith((b"v=", b"m="), body):
+        return 0
+    end = data.find(b"\nRTSP/", body)
+    return (end + 1 if end >= 0 else len(data)) - body
 
 
 def _head_end(data: bytes, position: int) -> tuple[int, int]:
