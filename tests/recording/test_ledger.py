@@ -144,7 +144,11 @@ def test_loss_is_booked_where_it_was_and_a_short_unbooked_hole_is_loss_too() -> 
 
 
 def test_a_clock_set_forward_leaves_an_hour_that_never_was() -> None:
-    journal = [*RUNNING, entry(3640, "", "clock", mono=1040), entry(3640.5, "gate", "recording", mono=1040.5)]
+    journal = [
+        *RUNNING,
+        entry(40, "", "clock", "+3600.000", until=3640, mono=1040),
+        entry(3640.5, "gate", "recording", mono=1040.5),
+    ]
     spans = ledger(rec((-20, 40), (3640, 3800)), journal, "gate", T, T + 3700)
     assert told(spans) == [
         (0, 40, "recorded", ""),
@@ -158,7 +162,7 @@ def test_a_clock_set_back_makes_an_hour_pass_twice_and_the_later_pass_explains_i
         *RUNNING,
         entry(20, "gate", "camera_down", "gone"),
         entry(30, "gate", "recording"),
-        entry(-3560, "", "clock", mono=1040),
+        entry(-3560, "", "clock", "-3600.000", until=40, mono=1040),
         entry(-3560, "gate", "recording", mono=1040.1),
         entry(10, "gate", "camera_down", "timeout", mono=4610),
         entry(12, "gate", "recording", mono=4612),
@@ -215,7 +219,7 @@ entries = st.lists(
         ),
         walls,
         st.sampled_from(["retention", "loss", "disk"]),
-        st.sampled_from(["", "gone", "recordings"]),
+        st.sampled_from(["", "gone", "recordings", "+60.000", "-5.000"]),
     ),
     max_size=25,
 )

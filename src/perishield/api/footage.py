@@ -13,17 +13,26 @@ from perishield.bus.topics import SegmentRemoved
 from perishield.log import Log
 from perishield.model.media import SegmentRow
 from perishield.model.site import CAMERA_ID
-from perishield.recording.index import LONGEST_S
+from perishield.recording.index import LONGEST_S, cameras_on_disk, days_on_disk, sidecars_of_day
 from perishield.recording.index import list_segments as on_disk
 from perishield.store.database import Database
-from perishield.store.segments import forget_segments, list_segments, save_segments, segment_paths
-from perishield.streams.layout import POOLS, read_sidecar
+from perishield.store.segments import (
+    DAY_S,
+    forget_segments,
+    indexed_cameras,
+    indexed_days,
+    list_segments,
+    paths_of_day,
+    save_segments,
+)
+from perishield.streams.layout import read_sidecar
 
 log = Log("footage")
 
 _FLUSH_S = 0.5
 _COMPARE_EVERY_S = 600.0
 _AT_ONCE = 1000
+_PAUSE_S = 0.002
 
 
 class FootageIndex:
@@ -34,6 +43,8 @@ class FootageIndex:
         self._media = media
         self._changes: dict[str, SegmentRow | None] = {}
         self._news = asyncio.Event()
+        self.writing = asyncio.Lock()
+        """Held while segments change in the database, and while hours of them are merged for the ledger."""
 
     def closed(self, row: SegmentRow) -> None:
         self._changes[row.path] = row
@@ -78,7 +89,7 @@ class FootageIndex:
         """Write what was told so far. What cannot be written is tried again."""
         changes, self._changes = self._changes, {}
         try:
-            async with self._database.write() as session:
+            async with self.writing, self._database.write() as session:
                 await save_segments(session, [row for row in changes.values() if row is not None])
                 await forget_segments(session, [path for path, row in changes.items() if row is None])
         except SQLAlchemyError as error:
@@ -91,39 +102,53 @@ class FootageIndex:
         """Until cancelled: compare with the disk at once, then every few minutes, since the bus may lose a word."""
         while True:
             try:
-                await self.compare()
+                await self.compare(pause_s=_PAUSE_S)
             except (SQLAlchemyError, OSError) as error:
                 log.error("footage.uncompared", message=str(error))
             await asyncio.sleep(_COMPARE_EVERY_S)
 
-    async def compare(self) -> tuple[int, int]:
-        """Add segments that the index does not know and drop those whose file is gone; returns how many of each."""
+    async def compare(self, *, pause_s: float = 0.0) -> tuple[int, int]:
+        """Add segments that the index does not know and drop those whose file is gone; returns how many of each.
+
+        Camera by camera and day by day, so that an archive of any size takes little memory. `pause_s` after each day
+        leaves the disk to others.
+        """
+        added = gone = 0
+        cameras = set(await asyncio.to_thread(cameras_on_disk, self._media))
         async with self._database.read() as session:
-            known = await segment_paths(session)
-        present = await asyncio.to_thread(_present, self._media)
-        added = 0
+            cameras.update(await indexed_cameras(session))
+        for camera in sorted(cameras):
+            days = set(await asyncio.to_thread(days_on_disk, self._media, camera))
+            async with self._database.read() as session:
+                days.update(await indexed_days(session, camera))
+            for day in sorted(days):
+                more, fewer = await self._compare_day(camera, day)
+                added, gone = added + more, gone + fewer
+                await asyncio.sleep(pause_s)
+        if added or gone:
+            log.info("footage.compared", added=added, gone=gone)
+        return added, gone
+
+    async def _compare_day(self, camera: str, day: int) -> tuple[int, int]:
+        async with self._database.read() as session:
+            known = await paths_of_day(session, camera, day)
+        present = await asyncio.to_thread(sidecars_of_day, self._media, camera, day)
+        added = gone = 0
         new = sorted(present - known)
         for first in range(0, len(new), _AT_ONCE):
             rows = await asyncio.to_thread(_read, self._media, new[first : first + _AT_ONCE])
-            async with self._database.write() as session:
-                await save_segments(session, rows)
+            # A start that is not of its folder's day would be found missing here again and again.
+            rows = [row for row in rows if row.camera == camera and row.start // DAY_S == day]
+            if rows:
+                async with self.writing, self._database.write() as session:
+                    await save_segments(session, rows)
             added += len(rows)
         # A file closed after the folder was listed is known and yet not listed: look again before dropping.
-        gone = await asyncio.to_thread(_missing, self._media, known - present)
-        async with self._database.write() as session:
-            await forget_segments(session, gone)
-        if added or gone:
-            log.info("footage.compared", added=added, gone=len(gone))
-        return added, len(gone)
-
-
-def _present(media: Path) -> set[str]:
-    """Paths, relative to the media root, of all segments that have a sidecar."""
-    return {
-        str(sidecar.relative_to(media).with_suffix(".mp4"))
-        for pool in POOLS
-        for sidecar in (media / pool).glob("*/*/*/*.json")
-    }
+        missing = await asyncio.to_thread(_missing, self._media, known - present)
+        if missing:
+            async with self.writing, self._database.write() as session:
+                gone = await forget_segments(session, missing)
+        return added, gone
 
 
 def _read(media: Path, paths: Iterable[str]) -> list[SegmentRow]:

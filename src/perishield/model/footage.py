@@ -57,3 +57,16 @@ class LedgerSpan:
     end: float
     state: str
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Footage of a camera in [start, until) (Unix seconds) that nothing may delete. `who` placed it, and why."""
+
+    id: str
+    camera: str
+    start: float
+    until: float
+    reason: str
+    who: str
+    created: float

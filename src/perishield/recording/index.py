@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 from perishield.model.media import SegmentRow
@@ -14,7 +15,7 @@ from perishield.streams.recovery import describe
 LONGEST_S = 600
 """A segment is looked for under names this much earlier than the time asked for."""
 
-_HOUR = 3600
+_FIRST_DAY = date(1970, 1, 1).toordinal()
 
 
 def list_segments(
@@ -42,6 +43,46 @@ def list_segments(
                 break
     rows.sort(key=lambda row: row.start)
     return rows
+
+
+def cameras_on_disk(media: Path) -> list[str]:
+    """Every camera with a folder below recordings or pool."""
+    return sorted({camera for pool in POOLS for camera in _names(media / pool)})
+
+
+def days_on_disk(media: Path, camera: str) -> list[int]:
+    """Days since 1970 (UTC) of which that camera has a folder."""
+    days = set()
+    for pool in POOLS:
+        for name in _names(media / pool / camera):
+            try:
+                days.add(date.fromisoformat(name).toordinal() - _FIRST_DAY)
+            except ValueError:
+                continue
+    return sorted(days)
+
+
+def segments_of_day(media: Path, camera: str, day: int) -> Iterator[str]:
+    """Paths of that camera's segment files of that day since 1970 (UTC), by pool and name; relative to the root."""
+    for name in _of_day(media, camera, day):
+        if segment_second(name.rpartition("/")[2]) is not None:
+            yield name
+
+
+def sidecars_of_day(media: Path, camera: str, day: int) -> set[str]:
+    """Paths of the segments of that day that have a sidecar, whether or not the segment is there."""
+    return {f"{name.removesuffix('.json')}.mp4" for name in _of_day(media, camera, day) if name.endswith(".json")}
+
+
+def _of_day(media: Path, camera: str, day: int) -> Iterator[str]:
+    try:
+        named = date.fromordinal(day + _FIRST_DAY).isoformat()
+    except (ValueError, OverflowError):
+        return
+    for pool in POOLS:
+        for hour in _names(media / pool / camera / named):
+            folder = f"{pool}/{camera}/{named}/{hour}"
+            yield from (f"{folder}/{name}" for name in _names(media / folder))
 
 
 def _candidates(media: Path, camera: str, start: float, end: float, pools: tuple[str, ...]) -> Iterator[str]:

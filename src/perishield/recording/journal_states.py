@@ -70,7 +70,7 @@ def states(entries: Sequence[JournalEntry], camera: str, end: int, alive: int | 
         else:
             told.append((entry, Reason.NODE_DOWN.value, cause))
     for number, (entry, held, why) in enumerate(told):
-        begins = _ms(entry.wall)
+        begins = _from(entry)
         if number + 1 < len(told):
             yield from _until_next(begins, entry, told[number + 1][0], held, why)
         elif alive is not None and alive < end and held not in (Reason.NODE_DOWN, Reason.DISABLED):
@@ -82,7 +82,7 @@ def states(entries: Sequence[JournalEntry], camera: str, end: int, alive: int | 
 
 
 def _until_next(begins: int, entry: JournalEntry, following: JournalEntry, held: str, why: str) -> Iterator[Stretch]:
-    ends = _ms(following.wall)
+    ends = _from(following)
     if entry.boot == following.boot:
         lasted = _ms(following.mono - entry.mono)
         if abs(ends - begins - lasted) > _JUMP_MS + lasted * _DRIFT:
@@ -91,6 +91,12 @@ def _until_next(begins: int, entry: JournalEntry, following: JournalEntry, held:
                 yield Stretch(begins + lasted, ends, Reason.CLOCK.value, "forward")
             return
     yield Stretch(begins, max(begins, ends), held, why)
+
+
+def _from(entry: JournalEntry) -> int:
+    """When it began to hold: a leap forward is told with the time leapt over, and what follows begins at its end."""
+    leapt = entry.state == _CLOCK and entry.detail.startswith("+")
+    return _ms(entry.until if leapt else entry.wall)
 
 
 def spans(entries: Iterable[JournalEntry], camera: str) -> Iterator[Stretch]:

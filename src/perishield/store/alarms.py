@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Select, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from perishield.model.alarms import Alarm, AlarmState, ClipState, Event
 from perishield.store.tables import AlarmTable
+from perishield.store.upsert import insert_into
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class AlarmFilter:
 async def add_alarm(session: AsyncSession, alarm: Alarm) -> bool:
     """Store an alarm. False where its id is stored already: redelivery changes nothing."""
     statement = (
-        insert(AlarmTable)
+        insert_into(session, AlarmTable)
         .values(
             id=alarm.id,
             camera=alarm.event.camera,
@@ -75,6 +75,12 @@ async def list_alarms(
 async def pending_clips(session: AsyncSession) -> Sequence[Alarm]:
     """Alarms whose clip is still to be cut, oldest first."""
     query = select(AlarmTable).where(AlarmTable.clip_state == ClipState.PENDING.value).order_by(AlarmTable.number)
+    return [_alarm(row) for row in await session.scalars(query)]
+
+
+async def alarms_since(session: AsyncSession, wall: float) -> Sequence[Alarm]:
+    """Alarms whose crossing was at or after that moment (Unix seconds), oldest first."""
+    query = select(AlarmTable).where(AlarmTable.wall >= wall).order_by(AlarmTable.wall)
     return [_alarm(row) for row in await session.scalars(query)]
 
 

@@ -8,16 +8,18 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, delete, exists, func, select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from perishield.model.media import SegmentRow
 from perishield.model.storage import CopyState
+from perishield.store.coverage import outdate
 from perishield.store.tables import SegmentCopyTable, SegmentTable
+from perishield.store.upsert import insert_into
 
 _COLUMNS = [field.name for field in fields(SegmentRow)]
 _AT_ONCE = 500
 _LONGEST_S = 3600.0
+DAY_S = 86_400
 
 _keyframes = msgspec.json.Decoder(tuple[tuple[int, int], ...])
 
@@ -26,24 +28,61 @@ async def save_segments(session: AsyncSession, segments: Sequence[SegmentRow]) -
     """Add rows, or renew those of the same file."""
     for first in range(0, len(segments), _AT_ONCE):
         values = [_values(segment) for segment in segments[first : first + _AT_ONCE]]
-        statement = insert(SegmentTable)
+        statement = insert_into(session, SegmentTable)
         renewed = {name: statement.excluded[name] for name in _COLUMNS if name != "path"}
         await session.execute(statement.on_conflict_do_update(index_elements=["path"], set_=renewed), values)
+    await outdate(session, ((segment.camera, segment.start) for segment in segments))
 
 
-async def forget_segments(session: AsyncSession, paths: Iterable[str]) -> None:
-    """Drop segments whose file is gone; those of which a storage target keeps a copy stay."""
+async def forget_segments(session: AsyncSession, paths: Iterable[str]) -> int:
+    """Drop segments whose file is gone; those of which a storage target keeps a copy stay. Returns how many went."""
     listed = list(paths)
     copied = exists().where(
         SegmentCopyTable.segment == SegmentTable.path, SegmentCopyTable.state == CopyState.KEPT.value
     )
+    count = 0
     for first in range(0, len(listed), _AT_ONCE):
         chosen = SegmentTable.path.in_(listed[first : first + _AT_ONCE])
-        await session.execute(delete(SegmentTable).where(chosen, ~copied))
+        gone = await session.execute(
+            delete(SegmentTable)
+            .where(chosen, ~copied)
+            .returning(SegmentTable.camera, SegmentTable.start)
+            .execution_options(synchronize_session=False)
+        )
+        places = [(camera, start) for camera, start in gone]
+        await outdate(session, places)
+        count += len(places)
+    return count
 
 
-async def segment_paths(session: AsyncSession) -> set[str]:
-    return set(await session.scalars(select(SegmentTable.path)))
+async def indexed_cameras(session: AsyncSession) -> list[str]:
+    """Every camera of which there is footage, smaller streams included; by leaps over the index, not by reading it."""
+    found: list[str] = []
+    query = select(func.min(SegmentTable.camera))
+    camera = await session.scalar(query)
+    while camera is not None:
+        found.append(camera)
+        camera = await session.scalar(query.where(SegmentTable.camera > camera))
+    return found
+
+
+async def indexed_days(session: AsyncSession, camera: str) -> list[int]:
+    """Days since 1970 (UTC) on which segments of that camera begin."""
+    found: list[int] = []
+    query = select(func.min(SegmentTable.start)).where(SegmentTable.camera == camera)
+    start = await session.scalar(query)
+    while start is not None:
+        found.append(int(start // DAY_S))
+        start = await session.scalar(query.where(SegmentTable.start >= (found[-1] + 1) * DAY_S))
+    return found
+
+
+async def paths_of_day(session: AsyncSession, camera: str, day: int) -> set[str]:
+    """Paths of the segments of that camera that begin on that day since 1970 (UTC)."""
+    query = select(SegmentTable.path).where(
+        SegmentTable.camera == camera, SegmentTable.start >= day * DAY_S, SegmentTable.start < (day + 1) * DAY_S
+    )
+    return set(await session.scalars(query))
 
 
 async def list_segments(

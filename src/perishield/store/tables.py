@@ -106,9 +106,9 @@ class SegmentTable(Base):
     epoch: Mapped[int]
     start: Mapped[float]
     duration: Mapped[float]
-    size: Mapped[int]
+    size: Mapped[int] = mapped_column(BigInteger)
     frames: Mapped[int]
-    stream_time: Mapped[int]
+    stream_time: Mapped[int] = mapped_column(BigInteger)
     codec: Mapped[str] = mapped_column(String(16))
     mime: Mapped[str] = mapped_column(String(64))
     width: Mapped[int]
@@ -120,12 +120,12 @@ class SegmentTable(Base):
 
 
 class CoverageTable(Base):
-    """What a camera's segments of one day (UTC, since 1970) hold, adjoining ones merged: made anew when they change."""
+    """What a camera's segments that begin in one hour (since 1970) hold, adjoining ones merged; made anew on change."""
 
     __tablename__ = "coverage"
 
     camera: Mapped[str] = mapped_column(String(127), primary_key=True)
-    day: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    hour: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     spans: Mapped[bytes] = mapped_column(LargeBinary)
 
 

@@ -1,4 +1,4 @@
-"""Recording policies and further settings of cameras, holds on footage, and what each day holds in short."""
+"""Recording policies and further settings of cameras, holds on footage, and what each hour holds in short."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ def upgrade() -> None:
     with op.batch_alter_table("segments") as segments:
         # The smaller stream of a camera is named after it.
         segments.alter_column("camera", existing_type=sa.String(63), type_=sa.String(127), existing_nullable=False)
+        # Ticks of 1/90000 s outgrow 32 bits within seven hours; only SQLite's integers do not mind.
+        segments.alter_column("stream_time", existing_type=sa.Integer(), type_=sa.BigInteger(), existing_nullable=False)
+        segments.alter_column("size", existing_type=sa.Integer(), type_=sa.BigInteger(), existing_nullable=False)
     op.create_table(
         "holds",
         sa.Column("id", sa.String(32), nullable=False),
@@ -39,9 +42,9 @@ def upgrade() -> None:
     op.create_table(
         "coverage",
         sa.Column("camera", sa.String(127), nullable=False),
-        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("hour", sa.Integer(), nullable=False),
         sa.Column("spans", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("camera", "day", name="pk_coverage"),
+        sa.PrimaryKeyConstraint("camera", "hour", name="pk_coverage"),
     )
 
 
@@ -51,6 +54,8 @@ def downgrade() -> None:
     op.drop_table("holds")
     with op.batch_alter_table("segments") as segments:
         segments.alter_column("camera", existing_type=sa.String(127), type_=sa.String(63), existing_nullable=False)
+        segments.alter_column("stream_time", existing_type=sa.BigInteger(), type_=sa.Integer(), existing_nullable=False)
+        segments.alter_column("size", existing_type=sa.BigInteger(), type_=sa.Integer(), existing_nullable=False)
     op.add_column("cameras", sa.Column("record", sa.Boolean(), nullable=False, server_default=sa.true()))
     cameras = sa.table("cameras", sa.column("recording", sa.Text()), sa.column("record", sa.Boolean()))
     op.execute(cameras.update().where(cameras.c.recording.like('%"mode":"off"%')).values(record=sa.false()))
