@@ -25,7 +25,7 @@ from itertools import pairwise
 from perishield.model.errors import SourceError
 from perishield.model.media import TIMESCALE, AudioFormat, ChunkRef, Packet, VideoFormat
 from perishield.streams.fmp4 import chunk_head, init_segment
-from perishield.streams.segments import SegmentWriter
+from perishield.streams.segments import Place, SegmentWriter
 from perishield.streams.sound_queue import SoundQueue
 
 _USUAL_INTERVAL = TIMESCALE // 25
@@ -84,6 +84,7 @@ class Chunker:
         self._number = 0
         self._wants_key = True
         self._gap = True
+        self._missing = False
         self._low_delay = False
         self._span = 0
         self._age_s = 0.0
@@ -236,38 +237,46 @@ class Chunker:
             run, pieces = sound.take(audio, first.dts if first.key else segment_time, next_dts, segment_time)
             head = chunk_head(number, start, first.key, durations, sizes, composition, run)
             head = b"".join((head, *pieces))
-        place = writer.append(head, packets, cut.size + len(head), next_dts)
-        if place is None:
-            self._unkept(packets)
-            return
-        arrival = first.arrival
-        reference = ChunkRef(
-            self.camera,
-            self.epoch,
-            self._number,
-            place.path,
-            place.init_length,
-            place.offset,
-            place.length,
-            segment_time,
-            first.dts,
-            first.wall,
-            arrival,
-            first.key,
-            self._gap,
-            video.codec,
-            video.mime,
-            video.width,
-            video.height,
-            tuple(sizes),
-            tuple(durations),
-            tuple(composition),
-            tuple([int((packet.arrival - arrival) * 1000) for packet in packets]),
-            audio.codec.value if audio is not None else "",
-        )
-        self._number += 1
-        self._gap = False
-        self._on_chunk(reference)
+        gap, self._gap = self._gap, False
+        self._number = number + 1
+        # What is told later must not hold on to the packets: their bytes go when they are written.
+        stream_time, wall, arrival, key = first.dts, first.wall, first.arrival, first.key
+        arrivals = tuple([int((packet.arrival - arrival) * 1000) for packet in packets])
+
+        def written(place: Place | None) -> None:
+            if place is None:
+                self.frames_unkept += len(sizes)
+                self._missing = True
+                return
+            broken, self._missing = gap or self._missing, False
+            self._on_chunk(
+                ChunkRef(
+                    self.camera,
+                    self.epoch,
+                    number,
+                    place.path,
+                    place.init_length,
+                    place.offset,
+                    place.length,
+                    segment_time,
+                    stream_time,
+                    wall,
+                    arrival,
+                    key,
+                    broken,
+                    video.codec,
+                    video.mime,
+                    video.width,
+                    video.height,
+                    tuple(sizes),
+                    tuple(durations),
+                    tuple(composition),
+                    arrivals,
+                    audio.codec.value if audio is not None else "",
+                )
+            )
+
+        writer.append(head, packets, cut.size + len(head), next_dts, written)
 
     def _unkept(self, packets: list[Packet]) -> None:
         self.frames_unkept += len(packets)

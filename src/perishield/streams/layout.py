@@ -120,3 +120,13 @@ def disk_full(camera: str, media: str | Path) -> StorageError:
         camera=camera,
         folder=str(media),
     )
+
+
+def overload(camera: str, media: str | Path) -> StorageError:
+    return StorageError(
+        f"camera '{camera}': not recorded, the disk of {media} cannot keep up; use a faster one, fewer cameras or lower "
+        "bit rates",
+        code="overload",
+        camera=camera,
+        folder=str(media),
+    )

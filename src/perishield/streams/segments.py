@@ -1,72 +1,39 @@
-"""One camera's segment files: chunks are appended, files change at key frames, a sidecar closes each.
+"""One camera's segment files: which chunk goes into which file, and what is told of it.
 
-Everything here is synchronous and short: what is written lands in the page cache. A disk that refuses costs the
-camera its recording until it is tried again, never its stream and never another camera.
+Decisions only: files change at key frames, by length, format, pool and epoch. The writing itself is a matter of a
+`Writing`, which answers later. A disk that refuses costs the camera its recording until it is tried again, never its
+stream and never another camera.
 """
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 
 from perishield.log import Log
 from perishield.model.errors import StorageError
 from perishield.model.media import TIMESCALE, AudioFormat, Packet, SegmentRow, VideoFormat
-from perishield.streams.fmp4 import Origin, init_segment
-from perishield.streams.layout import disk_full, hour_folder, storage_error, whole_second, write_all, write_sidecar
+from perishield.streams.disk_writer import Ending, Piece, SegmentFile
+from perishield.streams.disk_writer import Place as Place
+from perishield.streams.layout import disk_full, overload
+from perishield.streams.media_root import MediaRoot as MediaRoot
+from perishield.streams.write_queue import WriteAtOnce, Writing
 
 log = Log("streams")
 
-_IOV_MAX = 1024
 _RETRY_S = 3.0
 _SLACK = TIMESCALE // 10
 """A key frame this little before the segment's nominal end already begins the next one: cameras' clocks jitter."""
 
 
-class MediaRoot:
-    """The folder that all cameras of this process write to. `full`: the free-space guard forbids writing."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = str(path)
-        self.full = False
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a chunk went; see ChunkRef."""
-
-    path: str
-    init_length: int
-    offset: int
-    length: int
-
-
-class _File:
-    """An open segment."""
-
-    __slots__ = ("fd", "frames", "init_length", "keyframes", "path", "pool", "segment_time", "size", "until", "wall")
-
-    def __init__(self, fd: int, path: str, pool: str, init_length: int, first: Packet) -> None:
-        self.fd = fd
-        self.path = path
-        self.pool = pool
-        self.init_length = init_length
-        self.size = init_length
-        self.segment_time = first.dts
-        self.until = first.dts
-        self.wall = first.wall
-        self.frames = 0
-        self.keyframes: list[tuple[int, int]] = []
-
-
 class SegmentWriter:
-    """Appends one camera's chunks to its segment files.
+    """Has one camera's chunks appended to its segment files.
 
-    `on_segment` gets every closed segment's row; `on_fault` gets the error when the disk refuses, and None when
-    writing works again. `pool` may be changed at any time; it takes effect at the next key frame.
+    `on_segment` gets every closed segment's row; `on_fault` gets the error when chunks cannot be kept, and None when
+    writing works again. `pool` may be changed at any time; it takes effect at the next key frame. `choose_pool` is
+    asked at every key frame, with its wall-clock time, and then sets it. `priority` counts when the disk cannot keep
+    up. `low_delay`: a chunk is written as soon as it is there. `writing` is asked by pool; without it everything is
+    written at once, in the calling thread.
     """
 
     def __init__(
@@ -77,171 +44,119 @@ class SegmentWriter:
         segment_s: float,
         on_segment: Callable[[SegmentRow], None],
         on_fault: Callable[[StorageError | None], None],
+        *,
+        writing: Mapping[str, Writing] | None = None,
+        choose_pool: Callable[[float], str] | None = None,
+        priority: int = 0,
     ) -> None:
         self.root = root
         self.camera = camera
         self.pool = pool
+        self.priority = priority
+        self.low_delay = False
         self.fault: StorageError | None = None
         self._segment_ticks = int(segment_s * TIMESCALE) - _SLACK
         self._on_segment = on_segment
         self._on_fault = on_fault
-        self._file: _File | None = None
-        self.audio: AudioFormat | None = None
-        """The sound of the open file; what else comes has no place in it."""
-        self._video: VideoFormat | None = None
-        self._epoch = 0
+        self._choose_pool = choose_pool
+        self._writing = writing
+        self._at_once = WriteAtOnce(root)
+        self._file: SegmentFile | None = None
+        self._queue: Writing = self._at_once
         self._retry_at = 0.0
-        self._unwritten: list[SegmentRow] = []
+
+    @property
+    def audio(self) -> AudioFormat | None:
+        """The sound of the open file; what else comes has no place in it."""
+        return self._file.audio if self._file is not None else None
 
     def begin(self, first: Packet, video: VideoFormat, epoch: int, audio: AudioFormat | None = None) -> int | None:
-        """Make sure that a file is open for a chunk that begins with `first`; returns that file's start in ticks.
+        """Make sure that there is a file for a chunk that begins with `first`; returns that file's start in ticks.
 
         None where the chunk cannot be kept: the disk refuses, or a file could only begin with a key frame.
         """
         file = self._file
-        if self.root.full:
+        if first.key:
+            file = self._file_for(first, video, epoch, audio)
+        if file is None:
+            return None
+        if self._queue.root.full:
             self._fail(disk_full(self.camera, self.root.path))
             return None
-        if first.key and (
-            file is None
-            or first.dts - file.segment_time >= self._segment_ticks
-            or file.pool != self.pool
-            or video is not self._video
-            or audio is not self.audio
-            or epoch != self._epoch
+        return file.start
+
+    def _file_for(self, first: Packet, video: VideoFormat, epoch: int, audio: AudioFormat | None) -> SegmentFile | None:
+        """The file that a key frame goes to: the open one or a new one, or None where there may be none."""
+        if self._choose_pool is not None:
+            self.pool = self._choose_pool(first.wall)
+        file = self._file
+        if (
+            file is not None
+            and first.dts - file.start < self._segment_ticks
+            and file.pool == self.pool
+            and video is file.video
+            and audio is file.audio
+            and epoch == file.epoch
+            and self.priority >= self._queue.floor
         ):
-            self.close()
-            try:
-                file = self._open(first, video, epoch, audio)
-            except OSError as error:
-                self._fail(storage_error(self.camera, self.root.path, error))
-                return None
-        return file.segment_time if file is not None else None
+            return file
+        self.close()
+        if self.fault is not None and time.monotonic() < self._retry_at:
+            return None
+        queue = self._writing[self.pool] if self._writing is not None else self._at_once
+        if self.priority < queue.floor:
+            self._fail(overload(self.camera, self.root.path))
+            return None
+        self._queue = queue
+        self._file = file = SegmentFile(self.camera, self.pool, epoch, video, audio, first)
+        return file
 
-    def append(self, head: bytes, packets: Sequence[Packet], size: int, until: int) -> Place | None:
-        """Append a chunk of `size` bytes, its `head` included; `until` is the tick at which its last frame ends.
+    def append(
+        self,
+        head: bytes,
+        packets: Sequence[Packet],
+        size: int,
+        until: int,
+        done: Callable[[Place | None], None],
+    ) -> None:
+        """Have a chunk of `size` bytes appended, its `head` included; `until` is the tick at which its last frame ends.
 
-        To be called after `begin`. None where the disk refuses.
+        To be called after `begin`. `done` hears where it went, or None where it could not be kept.
         """
         file = self._file
         if file is None:
-            return None
-        try:
-            self._write(file, head, packets, size)
-        except OSError as error:
-            self._fail(storage_error(self.camera, self.root.path, error))
-            return None
-        first, offset = packets[0], file.size
-        file.size += size
-        file.frames += len(packets)
-        file.until = until
-        if first.key:
-            file.keyframes.append((first.dts - file.segment_time, offset))
-        return Place(file.path, file.init_length, offset, size)
+            done(None)
+        elif not self._queue.admits(size):
+            self._fail(overload(self.camera, self.root.path))
+            done(None)
+        else:
+            piece = Piece(file, head, packets, size, until, lambda piece: self._written(piece, done))
+            self._queue.put(piece, at_once=self.low_delay)
 
     def close(self) -> None:
-        """End the open segment and leave its sidecar. Errors are reported, not raised."""
-        file, video = self._file, self._video
-        if file is None or video is None:
-            return
-        self._file = None
-        try:
-            os.close(file.fd)
-        except OSError as error:
-            log.warning("segment.close_failed", camera=self.camera, path=file.path, message=str(error))
-        if file.frames == 0:
-            self._forget(file)
-            return
-        row = SegmentRow(
-            camera=self.camera,
-            pool=file.pool,
-            path=file.path,
-            epoch=self._epoch,
-            start=file.wall,
-            duration=(file.until - file.segment_time) / TIMESCALE,
-            size=file.size,
-            frames=file.frames,
-            stream_time=file.segment_time,
-            codec=video.codec.value,
-            mime=video.mime,
-            width=video.width,
-            height=video.height,
-            init_length=file.init_length,
-            keyframes=tuple(file.keyframes),
-            complete=True,
-            audio=self.audio.codec.value if self.audio else "",
-        )
-        self._leave_sidecar(row)
-        self._on_segment(row)
+        """End the open segment and leave its sidecar."""
+        file, self._file = self._file, None
+        if file is not None:
+            self._queue.put(Ending(file, self._ended), at_once=False)
 
-    def _open(self, first: Packet, video: VideoFormat, epoch: int, audio: AudioFormat | None) -> _File | None:
-        if self.fault is not None and time.monotonic() < self._retry_at:
-            return None
-        init = init_segment(video, Origin(epoch, first.dts, first.wall), audio)
-        fd, path = self._create(hour_folder(self.pool, self.camera, first.wall), whole_second(first.wall))
-        file = _File(fd, path, self.pool, len(init), first)
-        self._file, self._video, self._epoch, self.audio = file, video, epoch, audio
-        write_all(fd, init)
-        if self.fault is not None:
+    def _written(self, piece: Piece, done: Callable[[Place | None], None]) -> None:
+        if piece.error is not None:
+            if self._file is piece.file:
+                self._fail(piece.error)
+        elif self.fault is not None and self._file is piece.file:
             self.fault = None
             log.info("camera.storage_back", camera=self.camera)
             self._on_fault(None)
-        while self._unwritten:
-            write_sidecar(self.root.path, self._unwritten[-1])
-            self._unwritten.pop()
-        return file
+        done(piece.place)
 
-    def _create(self, folder: str, second: int) -> tuple[int, str]:
-        number = 0
-        attempts = 0
-        while True:
-            path = f"{folder}/{second}-{number}.mp4" if number else f"{folder}/{second}.mp4"
-            try:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-                return os.open(f"{self.root.path}/{path}", flags, 0o640), path
-            except FileExistsError:
-                number += 1
-            except FileNotFoundError:
-                attempts += 1
-                if attempts > 8:
-                    raise
-                # Also when retention removed the empty folder between our making it and opening the file.
-                os.makedirs(f"{self.root.path}/{folder}", mode=0o750, exist_ok=True)  # noqa: PTH103
-
-    def _write(self, file: _File, head: bytes, packets: Sequence[Packet], size: int) -> None:
-        slices = [head]
-        for packet in packets:
-            slices += packet.data
-        if len(slices) > _IOV_MAX:
-            slices = [b"".join(slices)]
-        written = os.writev(file.fd, slices)
-        if written < size:
-            write_all(file.fd, memoryview(b"".join(slices))[written:])
+    def _ended(self, ending: Ending) -> None:
+        if ending.row is not None:
+            self._on_segment(ending.row)
 
     def _fail(self, error: StorageError) -> None:
-        file = self._file
-        if file is not None:
-            try:
-                os.ftruncate(file.fd, file.size if file.frames else 0)
-            except OSError as second:
-                log.warning("segment.truncate_failed", camera=self.camera, path=file.path, message=str(second))
-            self.close()
+        self.close()
         self._retry_at = time.monotonic() + _RETRY_S
         if self.fault is None or self.fault.code != error.code:
             log.error("camera.storage_failed", camera=self.camera, code=error.code, message=error.message)
             self.fault = error
             self._on_fault(error)
-
-    def _forget(self, file: _File) -> None:
-        try:
-            os.unlink(f"{self.root.path}/{file.path}")  # noqa: PTH108
-        except OSError as error:
-            log.warning("segment.unlink_failed", camera=self.camera, path=file.path, message=str(error))
-
-    def _leave_sidecar(self, row: SegmentRow) -> None:
-        try:
-            write_sidecar(self.root.path, row)
-        except OSError as error:
-            # The file tells its own story until the disk takes the sidecar: at the next success, or at the next start.
-            log.warning("segment.sidecar_failed", camera=self.camera, path=row.path, message=str(error))
-            self._unwritten = [*self._unwritten[-15:], row]
