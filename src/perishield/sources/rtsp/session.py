@@ -11,6 +11,7 @@ import random
 import socket
 import ssl
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from perishield.log import Log
@@ -18,6 +19,7 @@ from perishield.model.errors import SourceError, mask_url
 from perishield.model.media import Codec
 from perishield.model.site import Transport
 from perishield.sources.parameter_sets import ParameterSets
+from perishield.sources.pulse import every
 from perishield.sources.reception import Reception
 from perishield.sources.rtsp import tls
 from perishield.sources.rtsp.auth import Credentials
@@ -274,24 +276,33 @@ class Session:
         self._low_water = LowWater(wire.transport, low_delay=self._low_delay)
         if self._udp is not None:
             self._udp.low_delay = self._low_delay
-        ticker = asyncio.create_task(self._tick_on(wire, self._low_water))
-        try:
-            await asyncio.wait((ticker, wire.closed), return_when=asyncio.FIRST_COMPLETED)
-            if ticker.done():
-                ticker.result()
-            if self._keep_alive is not None:
-                self._keep_alive.ended(time.monotonic())
-            wire.closed.result()
-            raise SourceError("the server ended the stream", code="truncated")
-        finally:
-            ticker.cancel()
+        ticks = self._ticks(wire, self._low_water)
+        next(ticks)
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def _tick_on(self, wire: Connection, low_water: LowWater) -> None:
+        def tick() -> None:
+            try:
+                next(ticks)
+            except SourceError as error:
+                if not failed.done():
+                    failed.set_exception(error)
+
+        with every(self._patience.tick_s, tick):
+            await asyncio.wait((failed, wire.closed), return_when=asyncio.FIRST_COMPLETED)
+        if failed.done():
+            failed.result()
+        if self._keep_alive is not None:
+            self._keep_alive.ended(time.monotonic())
+        wire.closed.result()
+        raise SourceError("the server ended the stream", code="truncated")
+
+    def _ticks(self, wire: Connection, low_water: LowWater) -> Iterator[None]:
+        """Goes on at every tick of the pulse. Raises SourceError where the stream must end."""
         before = began = last_data = last_report = time.monotonic()
         track = self._track
         packets = -1
         while True:
-            await asyncio.sleep(self._patience.tick_s)
+            yield
             now = time.monotonic()
             low_water.tick(wire.received, now - before)
             before = now
