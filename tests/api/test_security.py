@@ -57,10 +57,17 @@ async def test_public_routes_tell_nothing_about_the_site(node: Any) -> None:
         assert "10.1.2.3" not in answer.text
 
 
+FOR_GUARDS = {
+    ("POST", "/api/video/playback"),  # asks only; a wall of cameras is too long for an address
+    ("POST", "/api/exports"),  # whoever may watch may take it along
+    ("DELETE", "/api/exports/{id}"),  # their own
+}
+
+
 async def test_what_changes_things_needs_an_administrator(node: Any) -> None:
     token = node.services.tokens.issue_machine(60)
     changing = [(method, path) for method, path in http_routes(node) if method in ("POST", "PUT", "DELETE", "PATCH")]
-    changing = [route for route in changing if route not in PUBLIC]
+    changing = [route for route in changing if route not in PUBLIC | FOR_GUARDS]
     assert len(changing) >= 6
     for method, path in changing:
         answer = await node.client.request(method, filled(path), headers={"Authorization": f"Bearer {token}"}, json={})

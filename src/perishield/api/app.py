@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, FastAPI
 
 import perishield
-from perishield.api import live_socket, problems, push_socket
+from perishield.api import live_socket, playback_socket, problems, push_socket
 from perishield.api.routes import alarms, cameras, console, entry, media, rules, system, video
 from perishield.api.security import require_user
 from perishield.api.services import Services
@@ -54,5 +54,6 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(system.health)
     app.include_router(push_socket.router)
     app.include_router(live_socket.router)
+    app.include_router(playback_socket.router)
     app.include_router(console.router)
     return app

@@ -42,11 +42,39 @@ class AlarmsOut(TypedDict):
     next: str | None
 
 
+class TimelineOut(TypedDict):
+    media_s: float
+    wall: str
+    duration_s: float
+
+
+class PartOut(TypedDict):
+    url: str
+    mime: str
+    width: int
+    height: int
+    size: int
+    start: str
+    start_offset_s: float
+    duration_s: float
+    timeline: list[TimelineOut]
+
+
 class PlaybackOut(TypedDict):
     url: str
+    hls_url: str
     start: str
+    start_offset_s: float
     duration_s: float
     mime: str
+    parts: list[PartOut]
+
+
+class WallOut(TypedDict):
+    """`items`: a PlaybackOut with its `camera`, or why there is none."""
+
+    items: list[dict[str, Any]]
+    speed: float
 
 
 class DiskOut(TypedDict):

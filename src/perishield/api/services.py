@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from perishield.api.footage import FootageIndex
 from perishield.api.passwords import Passwords
+from perishield.api.playback import Playback
 from perishield.api.push import Push
 from perishield.api.registry import Processes, Streams
 from perishield.api.setup_link import SetupLink
@@ -21,6 +22,7 @@ from perishield.api.throttle import Throttle
 from perishield.api.tokens import Tokens
 from perishield.bus import LocalBus
 from perishield.live.hub import LiveHub
+from perishield.recording.segment_reader import Footage
 from perishield.store.database import Database
 
 
@@ -45,6 +47,8 @@ class Services:
     snapshots: Snapshots
     slots: Slots
     footage: FootageIndex
+    library: Footage
+    playback: Playback
     jobs: set[asyncio.Task[None]] = field(default_factory=set)
     """What runs beside the requests; one that ends is a fault."""
     demo: bool = False

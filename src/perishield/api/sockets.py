@@ -33,13 +33,13 @@ async def admitted(socket: WebSocket) -> AsyncIterator[Identity | None]:
     with services.slots.stranger() as free:
         identity = await _log_in(socket, services) if free else None
     if not free:
-        await _close(socket, BUSY, "too many connections")
+        await close(socket, BUSY, "too many connections")
     if identity is None:
         yield None
         return
     with services.slots.member() as free:
         if not free:
-            await _close(socket, BUSY, "too many connections")
+            await close(socket, BUSY, "too many connections")
         yield identity if free else None
 
 
@@ -53,9 +53,9 @@ async def _log_in(socket: WebSocket, services: Services) -> Identity | None:
     except WebSocketDisconnect:
         return None
     except TimeoutError:
-        await _close(socket, UNAUTHORIZED, "no login within 5 s")
+        await close(socket, UNAUTHORIZED, "no login within 5 s")
     except ProblemError as error:
-        await _close(socket, UNAUTHORIZED, error.message)
+        await close(socket, UNAUTHORIZED, error.message)
     return None
 
 
@@ -80,7 +80,7 @@ async def converse(
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
     if not done:
-        await _close(socket, UNAUTHORIZED, "the login has expired")
+        await close(socket, UNAUTHORIZED, "the login has expired")
     for result in results:
         if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
             raise result
@@ -99,10 +99,10 @@ async def _hear(socket: WebSocket) -> dict[str, Any] | None:
 
 
 async def close_unknown(socket: WebSocket, camera: str) -> None:
-    await _close(socket, NOT_FOUND, f"camera {camera[:63]!r}: there is none")
+    await close(socket, NOT_FOUND, f"camera {camera[:63]!r}: there is none")
 
 
-async def _close(socket: WebSocket, code: int, reason: str) -> None:
+async def close(socket: WebSocket, code: int, reason: str) -> None:
     try:
         # A close frame holds 123 bytes of reason (RFC 6455, section 5.5).
         await socket.close(code, reason.encode()[:120].decode(errors="ignore"))

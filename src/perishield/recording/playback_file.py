@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from itertools import pairwise
@@ -50,7 +50,7 @@ class PlaybackFile:
         self.etag = f'"{digest.hexdigest()[:32]}"'
         self._footage = footage
 
-    def read(self, start: int, stop: int) -> Iterator[bytes | memoryview]:
+    def read(self, start: int, stop: int) -> Generator[bytes | memoryview, None, None]:
         """The bytes [start, stop) in blocks of at most about half a megabyte. Blocks on the disk."""
         stop = min(stop, self.size)
         if start < len(self.head):

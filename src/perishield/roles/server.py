@@ -28,6 +28,7 @@ from perishield.api.footage import FootageIndex
 from perishield.api.guard import Guard
 from perishield.api.keys import load_keys, write_private
 from perishield.api.passwords import Passwords
+from perishield.api.playback import Playback
 from perishield.api.push import Push
 from perishield.api.registry import Processes, Streams
 from perishield.api.services import Services
@@ -48,6 +49,7 @@ from perishield.model.errors import ConfigError, PeriShieldError, PortTakenError
 from perishield.model.rules import rule_from_dict
 from perishield.model.site import Camera
 from perishield.recording.clip import cut_clip
+from perishield.recording.segment_reader import LocalFootage
 from perishield.store.cameras import add_camera, list_cameras
 from perishield.store.database import Database, sqlite_url
 from perishield.store.rules import add_rule
@@ -100,6 +102,7 @@ async def assembled(
     spool = await asyncio.to_thread(Spool, config.data_dir / "spool" / "events.db")
     push, live = Push(), LiveHub()
     streams = Streams(push)
+    library = LocalFootage(config.media_dir)
     services = Services(
         database=database,
         bus=bus,
@@ -118,6 +121,8 @@ async def assembled(
         snapshots=Snapshots(config.media_dir, database, live),
         slots=Slots(),
         footage=FootageIndex(database, config.media_dir),
+        library=library,
+        playback=Playback(database, library, config.media_dir),
         demo=config.demo,
     )
     feeds = Feeds(services)

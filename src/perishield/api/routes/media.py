@@ -6,18 +6,26 @@ from pathlib import Path
 from typing import Annotated
 
 import anyio.to_thread
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import FileResponse, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from perishield.api.playback import open_playback
+from perishield.api.byte_ranges import ranged
+from perishield.api.playback import FASTEST, KEYFRAMES_FROM, SLOWEST, check_range, part_link
 from perishield.api.problems import ProblemError, problem_response
 from perishield.api.security import Parts, require_signature
+from perishield.api.times import iso
+from perishield.recording import hls_vod
+from perishield.recording.playback_plan import Gaps
 
 router = APIRouter(prefix="/media", tags=["media"], dependencies=[Depends(require_signature)])
 
 _TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
 _PRIVATE = {"cache-control": "private, max-age=3600"}
+_FLEETING = {"cache-control": "no-store"}
+
+From = Annotated[float, Query(alias="from", ge=0, le=253_402_300_799)]
+To = Annotated[float, Query(alias="to", ge=0, le=253_402_300_799)]
 
 
 class MediaFile(FileResponse):
@@ -44,17 +52,39 @@ class MediaFile(FileResponse):
 
 
 @router.head("/playback/{camera}.mp4", include_in_schema=False)
-@router.get(
-    "/playback/{camera}.mp4", summary="One continuous video (fragmented MP4) of a time", response_class=Response
-)
+@router.get("/playback/{camera}.mp4", summary="One part of a time range (fragmented MP4)", response_class=Response)
 async def playback(
+    request: Request,
     camera: str,
     parts: Parts,
-    start: Annotated[float, Query(alias="from", allow_inf_nan=False)],
-    end: Annotated[float, Query(alias="to", allow_inf_nan=False)],
+    start: From,
+    end: To,
+    part: Annotated[int, Query(ge=0)] = 0,
+    gaps: Gaps = Gaps.CLOSE,
+    speed: Annotated[float, Query(ge=SLOWEST, le=FASTEST)] = 1.0,
 ) -> Response:
-    stream = await open_playback(parts.media, camera, start, end)
-    return StreamingResponse(stream, media_type="video/mp4", headers={"cache-control": "no-store"})
+    """Takes range requests; from 4x up it is a stream of key frames instead, of which nobody knows the size."""
+    check_range(start, end)
+    reel = await parts.playback.reel(camera, start, end, gaps)
+    if part >= len(reel.files):
+        raise ProblemError(404, f"part: there are {len(reel.files)} of that time")
+    file = reel.files[part]
+    if speed >= KEYFRAMES_FROM:
+        if request.method == "HEAD":
+            return Response(media_type="video/mp4", headers=_FLEETING)
+        stream = parts.playback.fast(reel, part, speed)
+        return StreamingResponse(stream, media_type="video/mp4", headers=_FLEETING)
+    return ranged(request, file.read, size=file.size, etag=file.etag, headers=_PRIVATE, media_type="video/mp4")
+
+
+@router.get("/playback/{camera}.m3u8", summary="A time range as an HLS playlist", response_class=Response)
+async def hls(camera: str, parts: Parts, start: From, end: To, gaps: Gaps = Gaps.CLOSE) -> Response:
+    """Its media are byte ranges of the playback files, behind links that are signed as long as the playlist's."""
+    check_range(start, end)
+    reel = await parts.playback.reel(camera, start, end, gaps)
+    links = [part_link(parts.links, reel, number) for number in range(len(reel.files))]
+    text = await anyio.to_thread.run_sync(hls_vod.playlist, reel.files, links.__getitem__, iso)
+    return Response(text, media_type=hls_vod.MEDIA_TYPE, headers=_FLEETING)
 
 
 @router.head("/{path:path}", include_in_schema=False)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
 from perishield.api.outputs import StreamOut, segment_out
-from perishield.api.pages import PlaybackOut, SegmentsOut, StreamsOut
-from perishield.api.playback import locate, playback_link
+from perishield.api.pages import PlaybackOut, SegmentsOut, StreamsOut, WallOut
+from perishield.api.playback import FASTEST, SLOWEST, Reel, check_range, playback_out
+from perishield.api.playback_body import PlaybackIn
 from perishield.api.problems import ProblemError, not_found
 from perishield.api.security import Parts, require_signature_or_user, require_user
 from perishield.api.services import Services
-from perishield.api.times import Moment, iso
+from perishield.api.times import Moment
+from perishield.model.errors import StorageError
+from perishield.recording.playback_plan import Gaps
 from perishield.store.cameras import get_camera
 
 router = APIRouter(prefix="/video", tags=["video"], dependencies=[Depends(require_user)])
 pictures = APIRouter(prefix="/video", tags=["video"], dependencies=[Depends(require_signature_or_user)])
-
-LONGEST_PLAYBACK_S = 12 * 3600.0
 
 From = Annotated[Moment | None, Query(alias="from")]
 To = Annotated[Moment | None, Query(alias="to")]
@@ -50,28 +51,36 @@ async def recordings(
     _check_order(start, end)
     rows, total = await parts.footage.find(camera, start, end, limit)
     if not rows:
-        await _check_camera(parts, camera)
+        await check_camera(parts, camera)
     return {"items": [segment_out(row, parts.links.sign) for row in rows], "total": total}
 
 
-@router.get("/playback/{camera}", summary="A link to one continuous video of a time")
+@router.get("/playback/{camera}", summary="Links to one continuous video of a time")
 async def playback(
     camera: str,
     parts: Parts,
     start: Annotated[Moment, Query(alias="from")],
     end: Annotated[Moment, Query(alias="to")],
+    gaps: Gaps = Gaps.CLOSE,
+    speed: Annotated[float, Query(ge=SLOWEST, le=FASTEST)] = 1.0,
 ) -> PlaybackOut:
-    """It begins at the key frame before `from`; holes in the footage are closed up."""
-    _check_order(start, end)
-    if end - start > LONGEST_PLAYBACK_S:
-        raise ProblemError(422, "to: playback takes at most 12 hours at once", field="to")
-    found = await locate(parts.media, camera, start, end)
-    return {
-        "url": playback_link(parts.links, camera, start, end),
-        "start": iso(found.start),
-        "duration_s": round(found.duration_s, 3),
-        "mime": found.mime,
-    }
+    """It begins at the key frame before `from`; a part ends where the camera changed its codec or picture."""
+    check_range(start, end)
+    return playback_out(parts.links, await _reel(parts, camera, start, end, gaps), speed)
+
+
+@router.post("/playback", summary="The same for several cameras")
+async def playback_of_several(body: PlaybackIn, parts: Parts) -> WallOut:
+    """A camera without footage of that time is among them, with the reason."""
+    check_range(body.start, body.end)
+    items: list[dict[str, Any]] = []
+    for camera in body.cameras:
+        try:
+            reel = await _reel(parts, camera, body.start, body.end, body.gaps)
+            items.append({"camera": camera, **playback_out(parts.links, reel, body.speed)})
+        except (StorageError, ProblemError) as error:
+            items.append({"camera": camera, "code": error.code, "message": error.message})
+    return {"items": items, "speed": body.speed}
 
 
 @pictures.get(
@@ -82,12 +91,21 @@ async def playback(
 )
 async def snapshot(camera: str, parts: Parts) -> Response:
     """With a token, or through the signed `snapshot_url` of the camera."""
-    await _check_camera(parts, camera)
+    await check_camera(parts, camera)
     picture = await parts.snapshots.latest(camera)
     return Response(picture, media_type="image/jpeg", headers={"cache-control": "no-store"})
 
 
-async def _check_camera(parts: Services, camera: str) -> None:
+async def _reel(parts: Services, camera: str, start: float, end: float, gaps: Gaps) -> Reel:
+    """Of a camera that was removed, too, as long as there is footage of it."""
+    try:
+        return await parts.playback.lasting_reel(camera, start, end, gaps)
+    except StorageError:
+        await check_camera(parts, camera)
+        raise
+
+
+async def check_camera(parts: Services, camera: str) -> None:
     async with parts.database.read() as session:
         if await get_camera(session, camera) is None:
             raise not_found("camera", camera)
