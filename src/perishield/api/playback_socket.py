@@ -124,9 +124,7 @@ class Session:
         if generation != self._generation or index >= len(self._channels):
             return
         channel = self._channels[index]
-        channel.acknowledged = min(
-            channel.sent, max(channel.acknowledged, _count.validate_python(message.get("bytes")))
-        )
+        channel.acknowledged = min(channel.sent, max(channel.acknowledged, arrived))
         channel.position = position
 
     def _now(self, opened: Open) -> float:

@@ -5,6 +5,7 @@ Media segments are the recorder's own, whole; several are joined where there wou
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -51,7 +52,7 @@ def playlist(files: Sequence[PlaybackFile], address: Address, iso: Callable[[flo
     head = [
         "#EXTM3U",
         "#EXT-X-VERSION:7",
-        f"#EXT-X-TARGETDURATION:{round(longest + 0.5)}",
+        f"#EXT-X-TARGETDURATION:{math.ceil(longest)}",
         "#EXT-X-PLAYLIST-TYPE:VOD",
         "#EXT-X-INDEPENDENT-SEGMENTS",
         f"#EXT-X-START:TIME-OFFSET={offset:.5f},PRECISE=YES",
