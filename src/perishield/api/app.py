@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, FastAPI
 
 import perishield
 from perishield.api import live_socket, playback_socket, problems, push_socket
-from perishield.api.routes import alarms, cameras, console, entry, media, rules, system, video
+from perishield.api.routes import alarms, cameras, console, entry, media, probe, rules, system, video
 from perishield.api.security import require_user
 from perishield.api.services import Services
 
@@ -49,6 +49,7 @@ def create_app(services: Services) -> FastAPI:
         api.include_router(router, dependencies=members)
     api.include_router(video.router)
     api.include_router(video.pictures)
+    api.include_router(probe.router)
     app.include_router(api)
     app.include_router(media.router)
     app.include_router(system.health)

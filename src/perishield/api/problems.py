@@ -41,6 +41,7 @@ _OF_STATUS = {
     429: ("rate_limited", "Too many attempts"),
     500: ("internal", "Internal error"),
     503: ("unavailable", "Unavailable"),
+    504: ("timeout", "Took too long"),
     507: ("disk_full", "Disk full"),
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from starlette.requests import HTTPConnection
 
+from perishield.api.examiner import Examiner
 from perishield.api.footage import FootageIndex
 from perishield.api.passwords import Passwords
 from perishield.api.playback import Playback
@@ -49,6 +50,7 @@ class Services:
     footage: FootageIndex
     library: Footage
     playback: Playback
+    examiner: Examiner = field(default_factory=Examiner)
     jobs: set[asyncio.Task[None]] = field(default_factory=set)
     """What runs beside the requests; one that ends is a fault."""
     demo: bool = False

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from perishield.model.site import Transport
+
 app = typer.Typer(
     name="perishield",
     help="Perimeter security for camera sites: records, judges crossings, tells the guards, keeps the proof.",
@@ -139,14 +141,31 @@ def models_verify(config: Config = None, json: Json = False) -> None:
 @app.command()
 def doctor(
     url: Annotated[str, typer.Argument(help="A camera's address to try; left out: look at this machine.")] = "",
-    seconds: Annotated[float, typer.Option(min=2, help="How long to wait for a camera's picture.")] = 15,
+    seconds: Annotated[float, typer.Option(min=2, help="How long to look at a camera at most.")] = 15,
+    username: Annotated[str, typer.Option(help="The camera's user; its password is asked for.")] = "",
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read it from standard input.")] = False,
+    transport: Annotated[Transport, typer.Option(help="How packets travel.")] = Transport.AUTO,
+    fingerprint: Annotated[str, typer.Option(help="SHA-256 of the certificate of an rtsps camera.")] = "",
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Say what is wrong, with this machine or with a camera."""
-    from perishield.cli import doctor as command
+    """Say what is wrong, with this machine or, step by step, with a camera. Exit code 1: something failed."""
+    if not url:
+        from perishield.cli import doctor as command
 
-    command.run(url, seconds, config, as_json=json)
+        command.run(config, as_json=json)
+        return
+    from perishield.cli import examine
+
+    examine.run(
+        url,
+        seconds,
+        username=username,
+        password_stdin=password_stdin,
+        transport=transport,
+        fingerprint=fingerprint,
+        as_json=json,
+    )
 
 
 @app.command(name="config")

@@ -1,12 +1,10 @@
-"""`perishield doctor`: what is wrong with this machine, or with a camera's address."""
+"""`perishield doctor`: what is wrong with this machine."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import sys
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,9 +23,9 @@ class Finding:
     says: str
 
 
-def run(url: str, seconds: float, config: Path | None, *, as_json: bool) -> None:
+def run(config: Path | None, *, as_json: bool) -> None:
     """Print the findings; exit code 1 when one is bad."""
-    findings = asyncio.run(camera(url, seconds)) if url else machine(config)
+    findings = machine(config)
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -88,60 +86,3 @@ def _models(settings: Settings) -> Finding:
 def _console() -> Finding:
     built = (Path(__file__).parents[1] / "static" / "index.html").exists()
     return Finding("console", "ok" if built else "bad", "built" if built else "not built: `make setup` builds it")
-
-
-class _Eyes:
-    """A sink that remembers when the first key frame came."""
-
-    def __init__(self) -> None:
-        self.picture = asyncio.Event()
-        self.form = ""
-
-    def format(self, video: object) -> None:
-        self.form = f"{getattr(video, 'mime', '')} {getattr(video, 'width', 0)}x{getattr(video, 'height', 0)}"
-
-    def packet(self, packet: object) -> None:
-        if getattr(packet, "key", False):
-            self.picture.set()
-
-    def discontinuity(self, reason: str) -> None:
-        self.form = f"{self.form} ({reason})"
-
-    def audio_format(self, audio: object) -> None:
-        """A picture is what is looked for."""
-
-    def audio(self, packet: object) -> None:
-        """A picture is what is looked for."""
-
-
-async def camera(url: str, seconds: float) -> list[Finding]:
-    """Try a camera's address until its first key frame, its first error, or the end of `seconds`."""
-    from perishield.model.errors import mask_url
-    from perishield.model.media import StreamCondition, StreamState
-    from perishield.model.site import Camera
-    from perishield.sources.open import open_source
-
-    eyes, failed = _Eyes(), asyncio.Event()
-    states: list[StreamState] = []
-
-    def told(state: StreamState) -> None:
-        states.append(state)
-        if state.condition is StreamCondition.FAILED or state.code:
-            failed.set()
-
-    began = time.monotonic()
-    try:
-        source = open_source(Camera(id="doctor", name="doctor", url=url), eyes, told)
-    except PeriShieldError as error:
-        return [Finding(mask_url(url), "bad", str(error))]
-    running = asyncio.create_task(source.run())
-    waits = {asyncio.create_task(eyes.picture.wait()), asyncio.create_task(failed.wait()), running}
-    await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for task in waits:
-        task.cancel()
-    await asyncio.gather(*waits, return_exceptions=True)
-    took = time.monotonic() - began
-    if eyes.picture.is_set():
-        return [Finding(mask_url(url), "ok", f"{eyes.form}, first key frame after {took:.1f} s")]
-    message = next((state.message for state in reversed(states) if state.message), "")
-    return [Finding(mask_url(url), "bad", message or f"no key frame within {took:.0f} s")]

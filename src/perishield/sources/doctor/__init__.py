@@ -1,0 +1,1 @@
+"""The doctor: an examination of a camera, step by step."""
