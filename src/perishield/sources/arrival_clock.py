@@ -17,6 +17,11 @@ class ArrivalClock:
     def __init__(self) -> None:
         self._offset: float | None = None
 
+    @property
+    def offset(self) -> float | None:
+        """Unix seconds at which tick 0 came in, by the least delayed frames."""
+        return self._offset
+
     def wall(self, ticks: int, arrival: float) -> float:
         """Unix seconds of the frame at stream time `ticks` that arrived at `arrival`."""
         seconds = ticks / TIMESCALE

@@ -74,6 +74,11 @@ class RtpClock:
         self._highest = max(self._highest, self._ticks)
         return self._ticks
 
+    @property
+    def position(self) -> tuple[int, int]:
+        """RTP timestamp and stream time of the last frame."""
+        return self._last, self._ticks
+
     def _elapsed(self, arrival: float) -> int:
         return int((arrival - self._arrival) * TIMESCALE)
 
@@ -106,6 +111,16 @@ class WallClock:
         self._agreeing = self._agreeing + 1 if agrees else 0
         self._report = (wall, timestamp)
         self.trusted = self._agreeing >= _REPORTS_TO_TRUST
+
+    @property
+    def reported(self) -> tuple[float, int] | None:
+        """The last sender report: Unix seconds by the camera's clock, and the RTP timestamp that goes with them."""
+        return self._report
+
+    @property
+    def arrival_offset(self) -> float | None:
+        """Unix seconds at which stream time 0 came in, or would have."""
+        return self._arrivals.offset
 
     def wall(self, timestamp: int, ticks: int, arrival: float) -> float:
         """Of the frame with RTP `timestamp` at stream time `ticks` that arrived at Unix time `arrival`."""

@@ -68,6 +68,11 @@ class Delivery:
         return self._jumps + (self._clock.jumps if self._clock else 0)
 
     @property
+    def clock(self) -> RtpClock | None:
+        """The present connection's; None before its first frame."""
+        return self._clock
+
+    @property
     def waiting(self) -> bool:
         """No packet has come since the last interruption: a key frame is awaited."""
         return self._waiting

@@ -58,6 +58,7 @@ class Framer:
         "_on_desync",
         "_on_message",
         "_on_rtp",
+        "_others",
         "_rest",
         "_resyncs",
         "_synced",
@@ -71,6 +72,7 @@ class Framer:
         self._on_message = on_message
         self._on_rtp: OnPacket = _ignore
         self._carry_on: OnRun = _none
+        self._others: dict[int, OnPacket] = {}
         self._on_control: OnPacket = _ignore
         self._on_desync: Callable[[], None] = lambda: None
         self._rest = b""
@@ -93,6 +95,10 @@ class Framer:
         self.channels = channels
         self._on_rtp, self._on_control, self._on_desync = on_rtp, on_control, on_desync
         self._carry_on = carry_on or _none
+
+    def also(self, channel: int, on_packet: OnPacket) -> None:
+        """Packets of another track's channel are wanted too."""
+        self._others[channel] = on_packet
 
     def feed(self, view: memoryview | bytes) -> None:
         """Take in what was read; `view` may be overwritten afterwards.
@@ -122,6 +128,8 @@ class Framer:
                     continue
                 if channel == control:
                     self._on_control(data, start, following)
+                elif (on_other := self._others.get(channel)) is not None:
+                    on_other(data, start, following)
                 else:
                     self.stray += 1
                 position = following
@@ -164,7 +172,8 @@ class Framer:
                 return len(data)
             if found + 6 > len(data):
                 return found
-            if data[found + 1] in self.channels and data[found + 4] & 0xC0 == 0x80:
+            channel = data[found + 1]
+            if (channel in self.channels or channel in self._others) and data[found + 4] & 0xC0 == 0x80:
                 self._synced = True
                 return found
             position = found + 1

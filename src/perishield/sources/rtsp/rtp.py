@@ -79,7 +79,7 @@ class RtpTrack:
             return
         payload = start + 12
         if data[start] != 0x80:
-            payload, end = _payload_bounds(data, start, end)
+            payload, end = payload_bounds(data, start, end)
         number = data[start + 2] << 8 | data[start + 3]
         gap = number != self._expected
         if gap and not self._take_gap(number, data, payload, end):
@@ -219,7 +219,7 @@ class RtpTrack:
         self._on_unit(unit, size, key, recovery, int.from_bytes(self._stamp[:4], "big"))
 
 
-def _payload_bounds(data: bytes, start: int, end: int) -> tuple[int, int]:
+def payload_bounds(data: bytes, start: int, end: int) -> tuple[int, int]:
     """Where the payload lies behind CSRC list and extension, and before the padding; (end, end) where there is none."""
     first = data[start]
     payload = start + 12 + 4 * (first & 15)

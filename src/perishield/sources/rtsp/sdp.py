@@ -33,6 +33,7 @@ _STATIC: dict[int, Mapping] = {
 """RFC 3551 tables 4 and 5."""
 
 _CODECS = {"H264": Codec.H264, "H265": Codec.H265, "HEVC": Codec.H265}
+_SOUNDS = frozenset(("MPEG4-GENERIC", "MP4A-LATM", "OPUS", "PCMA", "PCMU"))
 _MEDIA = re.compile(r"(\S+)\s+(\S+)\s+(\S+)\s*(.*)")
 _MOST_LINES = 2_000
 _MOST_TYPES = 32
@@ -53,6 +54,8 @@ class Track:
     channels: int = 0
     parameters: dict[str, str] = field(default_factory=dict)
     send_only: bool = False
+    two_way: bool = False
+    """Named `sendrecv`: whoever sets that up may be taken for one who wants to speak."""
     offered: tuple[int, ...] = ()
 
     @property
@@ -83,6 +86,11 @@ class Track:
 class Description:
     control: str = ""
     tracks: list[Track] = field(default_factory=list)
+
+    @property
+    def sounds(self) -> list[Track]:
+        """Tracks of sound that comes to us; back-channels (ONVIF streaming specification section 5.3) never."""
+        return [track for track in self.tracks if track.kind == "audio" and not track.send_only and not track.two_way]
 
     @property
     def videos(self) -> list[Track]:
@@ -174,6 +182,8 @@ def _attribute(section: _Section, name: str, content: str) -> None:
                     settings[key.strip().lower()] = text.strip()
     elif name == "sendonly":
         track.send_only = True
+    elif name == "sendrecv":
+        track.two_way = True
 
 
 def _within(word: str, least: int, most: int, otherwise: int) -> int:
@@ -189,7 +199,7 @@ def _settle(section: _Section, strays: dict[int, dict[str, str]]) -> Track:
     if not track.offered and section.mappings:
         track.offered = (next(iter(section.mappings)),)
     candidates = [_read(section, number, strays) for number in track.offered]
-    named = [candidate for candidate in candidates if candidate.encoding in _CODECS]
+    named = [candidate for candidate in candidates if candidate.encoding in _CODECS or candidate.encoding in _SOUNDS]
     return next(iter(named or candidates), track)
 
 
