@@ -164,6 +164,5 @@ class Connection(asyncio.BufferedProtocol):
         named = (message.header("session") or "").split(";", 1)[0].strip()
         if named:
             self._latest_session = named
-            self.session = self.session or named
         if not answer.done():
             answer.set_result(message)

@@ -241,6 +241,8 @@ class Session:
             answer = await self._ask("SETUP", url, {"Transport": transport})
             if answer.status not in (404, 454):
                 break
+        if answer.status < 300 and not self._wire.session:
+            self._wire.session = (answer.header("session") or "").split(";", 1)[0].strip()
         return answer
 
     async def _play(self, aggregate: str) -> None:

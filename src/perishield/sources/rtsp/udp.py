@@ -161,6 +161,7 @@ class UdpPair:
         self._control.close()
 
     def _listen(self, wanted: bool) -> None:
+        wanted = wanted and not self._closed
         if wanted and not self._reading:
             self._loop.add_reader(self._rtp, self._guarded, self._read)
         elif self._reading and not wanted:
@@ -196,8 +197,6 @@ class UdpPair:
         calm = not self._low_delay and self.received != before
         if calm:
             rest = min(rest or self._rest_s, self._rest_s)
-        if self._closed:
-            return
         self._listen(not calm)
         if rest:
             self._timer = self._loop.call_later(rest, self._wake)

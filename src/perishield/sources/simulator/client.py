@@ -10,17 +10,23 @@ from collections.abc import Callable
 from typing import cast
 from urllib.parse import unquote
 
+from perishield.model.errors import ConfigError
 from perishield.sources.rtsp.framing import Message, parse_head
-from perishield.sources.simulator.faults import Faults, PacketMangler
+from perishield.sources.simulator.datagrams import Datagrams
+from perishield.sources.simulator.faults import Faults, faults_of
 from perishield.sources.simulator.gatekeeper import Gatekeeper
+from perishield.sources.simulator.mangler import PacketMangler
 from perishield.sources.simulator.timeline import Timeline
 
-_NAME = re.compile(r"rtsp://[^/]*/([^/?]+)", re.IGNORECASE)
+_NAME = re.compile(r"rtsps?://[^/]*/([^/?]+)", re.IGNORECASE)
+_CLIENT_PORT = re.compile(r"client_port=(\d{1,5})-(\d{1,5})")
 _INTERLEAVED = re.compile(r"interleaved=(\d{1,3})-(\d{1,3})")
 _REPORT_PAUSES = (0.4, 0.6)
 _REPORT_EVERY_S = 5.0
 _MOST_WAITING = 4 << 20
 _LONGEST_REQUEST = 65_536
+_OTHER_SETS = "Z0LAHtkDxWhAAAADAEAAAAwDxYuS,aMuMsg=="
+"""An SPS and a PPS of some other camera."""
 _REASONS = {
     200: "OK",
     302: "Found",
@@ -29,8 +35,11 @@ _REASONS = {
     404: "Not Found",
     405: "Method Not Allowed",
     453: "Not Enough Bandwidth",
+    454: "Session Not Found",
     455: "Method Not Valid in This State",
     461: "Unsupported Transport",
+    501: "Not Implemented",
+    551: "Option not supported",
 }
 
 
@@ -43,12 +52,19 @@ class SimulatorClient(asyncio.Protocol):
         faults: Callable[[], Faults],
         gatekeeper: Callable[[], Gatekeeper],
         register: Callable[[SimulatorClient, bool], None],
+        datagrams: Datagrams,
+        others: Callable[[], int],
     ) -> None:
         self.requests: list[str] = []
         self._timelines = timelines
         self._faults = faults()
         self._gatekeeper = gatekeeper()
         self._register = register
+        self._datagrams = datagrams
+        self._others = others
+        self._target: tuple[str, int] | None = None
+        self._frames = 0
+        self._reports = 0
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._timeline: Timeline | None = None
@@ -65,8 +81,10 @@ class SimulatorClient(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=_MOST_WAITING)
         self._register(self, True)
-        if self._faults.enforce_timeout:
-            self._later(0.2, self._expire)
+
+    @property
+    def playing(self) -> bool:
+        return self._playing
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop()
@@ -91,14 +109,44 @@ class SimulatorClient(asyncio.Protocol):
             if not key:
                 return
             self._started = True
+        if self._faults.switch_to:
+            self._count_frame()
+        if self._target is not None:
+            self._send_datagrams(data, frames, self._target)
+            return
         if self._mangler is not None:
-            data = self._mangler.mangle(data, frames)
+            data = self._mangler.interleaved(data, frames)
             if self._mangler.ended:
                 self._transport.write(data)
                 self._stop()
                 self._transport.close()
                 return
         self._transport.write(data)
+
+    def _send_datagrams(self, data: bytes, frames: tuple[int, ...], target: tuple[str, int]) -> None:
+        send = self._datagrams.send
+        if self._faults.udp_silent:
+            return
+        if self._mangler is not None:
+            other = self._faults.other_server_port
+            for packet in self._mangler.datagrams(data, frames):
+                send(packet, target, other=other)
+            return
+        view = memoryview(data)
+        for begin, end in zip(frames, (*frames[1:], len(data)), strict=True):
+            send(view[begin + 4 : end], target)
+
+    def _count_frame(self) -> None:
+        """After so many frames, another clip's come; they are joined at its next key frame."""
+        self._frames += 1
+        following = self._timelines.get(self._faults.switch_to)
+        if self._frames != self._faults.switch_after_frames or following is None or self._timeline is None:
+            return
+        self._timeline.leave(self)
+        self._timeline, self._started = following, False
+        following.join(self)
+        if self._mangler is not None:
+            self._mangler.switched(following.clip.codec)
 
     def data_received(self, data: bytes) -> None:
         buffer = self._buffer
@@ -128,6 +176,14 @@ class SimulatorClient(asyncio.Protocol):
             return
         method, url = words[0], words[1]
         self.requests.append(method)
+        try:
+            if len(self.requests) == 1:
+                self._faults = faults_of(url, self._faults)
+        except ConfigError as error:
+            self._respond(request, 400, f"X-Reason: {error.message}")
+            return
+        if self._faults.enforce_timeout and len(self.requests) == 1:
+            self._later(0.2, self._expire)
         if method not in ("OPTIONS", "TEARDOWN") and not self._admitted(request, method, url):
             self._respond(request, 401, *(f"WWW-Authenticate: {text}" for text in self._gatekeeper.challenges()))
             return
@@ -150,17 +206,36 @@ class SimulatorClient(asyncio.Protocol):
         return self._gatekeeper.admits(request.header("authorization") or "", method, url)
 
     def _options(self, request: Message, url: str) -> None:
+        if self._faults.no_options:
+            self._respond(request, 501)
+            return
+        if self._lost_session(request):
+            return
         self._respond(request, 200, "Public: OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN")
 
+    def _lost_session(self, request: Message) -> bool:
+        """Whether a request of a playing client bears a session that is none; it has then been answered."""
+        wrong = self._playing and self._faults.session_ids != "one" and request.header("session") != self._session
+        if wrong:
+            self._respond(request, 454, f"Session: {self._session}")
+        return wrong
+
     def _keep_alive(self, request: Message, url: str) -> None:
+        how = self._faults.get_parameter
+        if how == "close":
+            self.close()
+        if how != "answer" or self._lost_session(request):
+            return
         self._respond(request, 405 if self._faults.no_get_parameter else 200)
 
     def _describe(self, request: Message, url: str) -> None:
         match = _NAME.match(url)
         timeline = self._timelines.get(unquote(match[1])) if match else None
         faults = self._faults
-        if faults.redirect_to:
-            self._respond(request, 302, f"Location: {faults.redirect_to}")
+        if faults.redirect_to or faults.redirect_to_self:
+            self._respond(request, 302, f"Location: {faults.redirect_to or url.partition('?')[0]}")
+        elif request.header("require") and faults.back_channel:
+            self._respond(request, 551, f"Unsupported: {request.header('require')}")
         elif timeline is None:
             self._respond(request, 404)
         else:
@@ -168,6 +243,7 @@ class SimulatorClient(asyncio.Protocol):
             text = faults.sdp
             if text is None:
                 text = timeline.clip.description(with_parameter_sets=not faults.no_parameter_sets)
+                text = _lie(text, faults, url)
             headers = ["Content-Type: application/sdp"]
             base = f"{url.rstrip('/')}/" if faults.content_base is None else faults.content_base
             if base:
@@ -175,35 +251,54 @@ class SimulatorClient(asyncio.Protocol):
             self._respond(request, 200, *headers, body=text.encode())
 
     def _setup(self, request: Message, url: str) -> None:
-        transport = request.header("transport") or ""
-        asked = _INTERLEAVED.search(transport)
-        if self._timeline is None or not url.endswith("trackID=0"):
+        faults = self._faults
+        asked = request.header("transport") or ""
+        channels, ports = _INTERLEAVED.search(asked), _CLIENT_PORT.search(asked)
+        if self._timeline is not None and url.endswith("trackID=9"):
+            self._respond(request, 551)
+        elif self._timeline is None or not url.endswith("trackID=0"):
             self._respond(request, 404)
-        elif self._faults.busy:
+        elif faults.busy or (faults.one_session and self._others()):
             self._respond(request, 453)
-        elif "RTP/AVP/TCP" not in transport or asked is None:
-            self._respond(request, 461)
+        elif "RTP/AVP/TCP" in asked and channels is not None and not faults.refuse_tcp:
+            self._channels = faults.channels or (int(channels[1]), int(channels[2]))
+            pair = str(self._channels[0]) if faults.single_channel else "{}-{}".format(*self._channels)
+            granted = "RTP/AVP/TCP;unicast" + ("" if faults.channels_missing else f";interleaved={pair}")
+            self._grant(request, granted, self._timeline)
+        elif "RTP/AVP;" in asked and ports is not None and not faults.refuse_udp and self._transport is not None:
+            self._target = (self._transport.get_extra_info("peername")[0], int(ports[1]))
+            port = self._datagrams.port
+            granted = f"RTP/AVP/UDP;unicast;client_port={ports[1]}-{ports[2]}"
+            granted += "" if faults.no_server_port else f";server_port={port}-{port + 1}"
+            self._grant(request, granted, self._timeline)
         else:
-            self._channels = self._faults.channels or (int(asked[1]), int(asked[2]))
-            pair = str(self._channels[0]) if self._faults.single_channel else "{}-{}".format(*self._channels)
-            seconds = self._faults.session_timeout_s
-            self._respond(
-                request,
-                200,
-                f"Transport: RTP/AVP/TCP;unicast;interleaved={pair};ssrc={self._timeline.clip.source:08X}",
-                f"Session: {self._session}" + (f";timeout={seconds}" if seconds else ""),
-            )
+            self._respond(request, 461)
+
+    def _grant(self, request: Message, transport: str, timeline: Timeline) -> None:
+        seconds = self._faults.session_timeout_s
+        self._respond(
+            request,
+            200,
+            f"Transport: {transport};ssrc={timeline.clip.source:08X}",
+            f"Session: {self._session}" + (f";timeout={seconds}" if seconds else ""),
+        )
 
     def _play(self, request: Message, url: str) -> None:
         if self._timeline is None or (request.header("session") or "") != self._session:
             self._respond(request, 455)
             return
-        if self._faults.touches_packets:
-            self._mangler = PacketMangler(self._faults, self._channels[0])
+        if self._faults.touches_packets or self._faults.other_server_port:
+            self._mangler = PacketMangler(self._faults, self._timeline.clip.codec, self._channels[0])
         early = self._faults.data_before_play_answer
         if early:
             self._report(list(_REPORT_PAUSES))
-        self._respond(request, 200, f"Session: {self._session}", "Range: npt=0.000-")
+        session = self._session
+        if self._faults.session_ids != "one":
+            session = secrets.token_hex(4)
+        if self._faults.session_ids == "latest":
+            self._session = session
+        info = [f"RTP-Info: {self._faults.rtp_info}"] if self._faults.rtp_info else []
+        self._respond(request, 200, f"Session: {session}", "Range: npt=0.000-", *info)
         if self._faults.server_options and self._transport is not None:
             self._transport.write(f"OPTIONS {url} RTSP/1.0\r\nCSeq: 1\r\n\r\n".encode())
         if not self._playing:
@@ -222,8 +317,8 @@ class SimulatorClient(asyncio.Protocol):
 
     def _respond(self, request: Message, status: int, *headers: str, body: bytes = b"") -> None:
         lines = [f"CSeq: {request.header('cseq') or 0}", *headers]
-        if body:
-            lines.append(f"Content-Length: {len(body)}")
+        if body and self._faults.length != "missing":
+            lines.append(f"Content-Length: {len(body) - (8 if self._faults.length == 'short' else 0)}")
         if self._faults.lower_case_headers:
             lines = [f"{name.lower()}:{value}" for name, _, value in (line.partition(":") for line in lines)]
         head = "\r\n".join((f"RTSP/1.0 {status} {_REASONS[status]}", *lines)) + "\r\n\r\n"
@@ -233,12 +328,24 @@ class SimulatorClient(asyncio.Protocol):
     def _report(self, pauses: list[float]) -> None:
         if self._timeline is None or self._transport is None or self._faults.no_sender_reports:
             return
-        packet = self._timeline.report()
+        packet = self._falsified(self._timeline.report())
         head = b"$" + bytes((self._channels[1],)) + len(packet).to_bytes(2, "big")
         silent = self._faults.silent_after_packets and self._started
-        if not silent and not self._congested:
+        if self._target is not None:
+            if not self._faults.udp_silent:
+                self._datagrams.send_control(packet, (self._target[0], self._target[1] + 1))
+        elif not silent and not self._congested:
             self._transport.write(head + packet)
         self._later(pauses.pop(0) if pauses else _REPORT_EVERY_S, self._report, pauses)
+
+    def _falsified(self, report: bytes) -> bytes:
+        self._reports += 1
+        if self._faults.zero_reports:
+            return report[:8] + bytes(8) + report[16:]
+        if self._faults.report_step_s and self._reports > 3:
+            seconds = int.from_bytes(report[8:12], "big") + int(self._faults.report_step_s)
+            return report[:8] + (seconds & 0xFFFFFFFF).to_bytes(4, "big") + report[12:]
+        return report
 
     def _expire(self) -> None:
         if time.monotonic() - self._last_request > self._faults.session_timeout_s:
@@ -257,3 +364,18 @@ class SimulatorClient(asyncio.Protocol):
         self._timers.clear()
         if self._timeline is not None:
             self._timeline.leave(self)
+
+
+def _lie(text: str, faults: Faults, url: str) -> str:
+    """The description, as the faults would have it."""
+    scheme, _, rest = url.partition("://")
+    origin = f"{scheme}://{rest.split('/', 1)[0]}"
+    text = text.replace("a=control:trackID=0", "a=control:" + faults.control.replace("{origin}", origin))
+    if faults.wrong_parameter_sets:
+        text = re.sub(r"sprop-parameter-sets=[^;\r]*", f"sprop-parameter-sets={_OTHER_SETS}", text)
+        text = re.sub(r"sprop-(vps|sps|pps)=[^;\r]*", r"sprop-\1=AAAA", text)
+    if faults.packaging == "donl":
+        text = re.sub(r"(a=fmtp:\d+ )", r"\1sprop-max-don-diff=2;", text)
+    if faults.back_channel:
+        text += "m=audio 0 RTP/AVP 8\r\na=sendonly\r\na=control:trackID=9\r\n"
+    return text

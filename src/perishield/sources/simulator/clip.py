@@ -93,8 +93,8 @@ class SimulatorClip:
             f"m=video 0 RTP/AVP {PAYLOAD_TYPE}",
             f"a=rtpmap:{PAYLOAD_TYPE} {mapping}/{TIMESCALE}",
             f"a=fmtp:{PAYLOAD_TYPE} {parameters}",
-            f"a=framerate:{self.frame_rate:g}",
             "a=control:trackID=0",
+            f"a=framerate:{self.frame_rate:g}",
         ]
         return "\r\n".join(lines) + "\r\n"
 

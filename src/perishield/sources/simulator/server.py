@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from perishield.model.errors import PortTakenError
 from perishield.sources.simulator.client import SimulatorClient
 from perishield.sources.simulator.clip import SimulatorClip
+from perishield.sources.simulator.datagrams import Datagrams
 from perishield.sources.simulator.faults import Faults
 from perishield.sources.simulator.gatekeeper import Gatekeeper, Scheme
 from perishield.sources.simulator.timeline import Timeline
@@ -16,10 +18,10 @@ from perishield.sources.simulator.timeline import Timeline
 
 class Simulator:
     """Serves `rtsp://host:port/<name>` for every clip; whatever follows a `?` makes no difference, so that one clip can
-    stand for many cameras.
+    stand for many cameras; `?fault=` asks for faults by name (`faults.NAMED`), for that client alone.
 
     `schemes` are the authentication schemes offered where a user or password is set. `faults` may be replaced while it
-    runs and then holds for new connections.
+    runs and then holds for new connections. With `tls` the addresses are rtsps://.
     """
 
     def __init__(
@@ -32,8 +34,11 @@ class Simulator:
         *,
         schemes: tuple[Scheme, ...] = ("md5-qop", "basic"),
         faults: Faults | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.faults = faults or Faults()
+        self._tls = tls
+        self._datagrams: Datagrams | None = None
         self.clients: set[SimulatorClient] = set()
         self._clips = dict(clips)
         self._host = host
@@ -52,18 +57,21 @@ class Simulator:
 
     @property
     def urls(self) -> list[str]:
-        return [f"rtsp://{self._host}:{self._port}/{name}" for name in self._clips]
+        scheme = "rtsps" if self._tls is not None else "rtsp"
+        return [f"{scheme}://{self._host}:{self._port}/{name}" for name in self._clips]
 
     async def start(self) -> None:
         """Put the clips on the air and listen. Raises PortTakenError."""
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(self._client, self._host, self._port, backlog=512)
+            self._server = await loop.create_server(self._client, self._host, self._port, backlog=512, ssl=self._tls)
         except OSError as error:
             raise PortTakenError(
                 f"cannot listen on {self._host}:{self._port} ({error.strerror}): choose another port"
             ) from None
-        self._port = self._server.sockets[0].getsockname()[1]
+        address = self._server.sockets[0].getsockname()
+        self._port = address[1]
+        self._datagrams = Datagrams(address[0])
         for name, clip in self._clips.items():
             self._timelines[name] = Timeline(clip)
             self._tasks.append(asyncio.create_task(self._timelines[name].run()))
@@ -76,6 +84,8 @@ class Simulator:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
         self.drop_clients()
+        if self._datagrams is not None:
+            self._datagrams.close()
         if self._server is not None:
             await self._server.wait_closed()
 
@@ -89,7 +99,16 @@ class Simulator:
         return self._timelines[name].loop_started(number)
 
     def _client(self) -> SimulatorClient:
-        return SimulatorClient(self._timelines, lambda: self.faults, self._gatekeeper, self._register)
+        if self._datagrams is None:
+            raise RuntimeError("not started")
+        return SimulatorClient(
+            self._timelines,
+            lambda: self.faults,
+            self._gatekeeper,
+            self._register,
+            self._datagrams,
+            lambda: sum(client.playing for client in self.clients),
+        )
 
     def _gatekeeper(self) -> Gatekeeper:
         return Gatekeeper(self._username, self._password, self._schemes, self.faults.rotate_nonce_after)
@@ -120,6 +139,8 @@ async def simulate(
     *,
     username: str = "",
     password: str = "",
+    faults: Faults | None = None,
+    tls: ssl.SSLContext | None = None,
     announce: Callable[[str], None] = print,
 ) -> None:
     """Serve files until cancelled, announcing one address a line. Raises SourceError and PortTakenError."""
@@ -127,7 +148,7 @@ async def simulate(
         name: await asyncio.to_thread(SimulatorClip.load, path)
         for name, path in clip_names(Path(file) for file in files).items()
     }
-    simulator = Simulator(clips, host, port, username, password)
+    simulator = Simulator(clips, host, port, username, password, faults=faults, tls=tls)
     await simulator.start()
     try:
         for url in simulator.urls:
