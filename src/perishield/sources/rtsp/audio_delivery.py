@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from perishield.model.media import TIMESCALE, AudioFormat, Packet, PacketSink
 from perishield.sources.arrival_clock import ArrivalClock
 from perishield.sources.rtsp.audio import AudioPayload
@@ -10,6 +12,8 @@ from perishield.sources.rtsp.clock import signed_difference
 from perishield.sources.rtsp.delivery import Delivery
 from perishield.sources.sound import frame_ticks
 
+_MOST_FAILURES = 2
+_AGAIN_S = 600.0
 _FARTHEST_REPORTS = 2 * TIMESCALE
 """Sender reports that put sound farther from its pictures than arrival does are not of one clock."""
 
@@ -23,8 +27,6 @@ class AudioDelivery:
     """
 
     def __init__(self, sink: PacketSink, video: Delivery) -> None:
-        self.refused = False
-        """The camera broke off when it was asked for sound: not to be asked again."""
         self.lost = 0
         self.unplaced = 0
         self._sink = sink
@@ -35,6 +37,22 @@ class AudioDelivery:
         self._arrivals = ArrivalClock()
         self._report: tuple[float, int] | None = None
         self._last = -1
+        self._failures = 0
+        self._again = 0.0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether to ask for sound; cameras that twice did not play afterwards are left in peace for a while."""
+        return self._failures < _MOST_FAILURES or time.monotonic() >= self._again
+
+    def asked(self) -> None:
+        """Sound is being asked for."""
+        self._failures += 1
+        self._again = time.monotonic() + _AGAIN_S
+
+    def granted(self) -> None:
+        """The stream plays, sound in it."""
+        self._failures = 0
 
     def connect(self, payload: AudioPayload, rate: int) -> None:
         """A new connection will bring sound read by `payload`, stamped at `rate` a second."""

@@ -22,6 +22,7 @@ from perishield.sources.parameter_sets import ParameterSets
 from perishield.sources.pulse import every
 from perishield.sources.reception import Reception
 from perishield.sources.rtsp import tls
+from perishield.sources.rtsp.audio_delivery import AudioDelivery
 from perishield.sources.rtsp.auth import Credentials
 from perishield.sources.rtsp.connection import Connection
 from perishield.sources.rtsp.delivery import Delivery
@@ -36,6 +37,7 @@ from perishield.sources.rtsp.refusal import Patience, Redirected, accept
 from perishield.sources.rtsp.rtcp import read_sender_report, receiver_report
 from perishield.sources.rtsp.rtp import RtpTrack
 from perishield.sources.rtsp.sdp import Track, parse_sdp
+from perishield.sources.rtsp.sound_line import SoundLine, choose_sound
 from perishield.sources.rtsp.transport import over_tcp, over_udp, read_transport
 from perishield.sources.rtsp.udp import UdpPair
 from perishield.sources.rtsp.url import Endpoint, base_url, control_candidates, resolve_control
@@ -74,6 +76,7 @@ class Session:
         observer: Observer = NOBODY,
         terms: Terms | None = None,
         reception: Reception | None = None,
+        sound: AudioDelivery | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._delivery = delivery
@@ -81,6 +84,8 @@ class Session:
         self._low_delay = low_delay
         self._terms = terms or Terms()
         self._reception = reception or Reception()
+        self._sound = sound
+        self._line: SoundLine | None = None
         self._observer = observer
         self._connection: Connection | None = None
         self._low_water: LowWater | None = None
@@ -108,6 +113,8 @@ class Session:
                 self._low_water.at_once()
             if self._udp is not None:
                 self._udp.low_delay = wanted
+            if self._line is not None and self._line.udp is not None:
+                self._line.udp.low_delay = wanted
 
     @property
     def _wire(self) -> Connection:
@@ -139,7 +146,11 @@ class Session:
             framer.attach(self._channels, take, self._control_packet, track.lose, carry_on)
         self._wire.attach(track)
         self._delivery.connect(sets, media.rate)
+        if self._sound is not None:
+            await self._set_up_sound(self._sound, description.sounds)
         await self._play(resolve_control(self._endpoint, self._base, description.control))
+        if self._line is not None and self._sound is not None:
+            self._sound.granted()
 
     async def _connect(self) -> None:
         endpoint, terms = self._endpoint, self._terms
@@ -216,14 +227,44 @@ class Session:
         address = self._wire.transport.get_extra_info("peername")
         return address[0], socket.AF_INET6 if ":" in address[0] else socket.AF_INET
 
-    def _open_pair(self) -> UdpPair:
+    async def _set_up_sound(self, sound: AudioDelivery, tracks: list[Track]) -> None:
+        """Sound is worth asking for, and its failure costs nothing but sound."""
+        line = choose_sound(tracks, sound) if sound.wanted else None
+        if line is None:
+            sound.silence()
+            return
+        sound.asked()
+        first = max(self._channels) + 1 & 0xFE
+        try:
+            if self._udp is not None:
+                line.udp = self._open_pair(first, Reception())
+            wish = over_udp(line.udp.port) if line.udp is not None else over_tcp(first)
+            answer = await self._ask_setup(line.media, wish)
+        except SourceError as error:
+            if self._wire.closed.done():
+                raise
+            answer = Message(reason=error.message)
+        granted = read_transport(answer.header("transport") or "")
+        elsewhere = granted.udp if line.udp is None else granted.channels is not None or granted.multicast
+        if not 200 <= answer.status < 300 or elsewhere:
+            log.info("rtsp.no_sound", url=mask_url(self._endpoint.url), status=answer.status, reason=answer.reason)
+            line.close()
+            sound.silence()
+            return
+        if line.udp is not None:
+            line.udp.begin(self._peer()[0], _literal(granted.source), granted.ports)
+        channels = granted.channels if line.udp is None else None
+        line.listen(channels or (first, first + 1), self._wire.framer, self._datagrams)
+        self._line = line
+
+    def _open_pair(self, channel: int = 0, reception: Reception | None = None) -> UdpPair:
         return UdpPair(
             self._wire.transport.get_extra_info("sockname")[0],
             self._peer()[1],
-            channel=0,
+            channel=channel,
             feed=self._feed_datagrams,
             on_error=self._wire.fail,
-            reception=self._reception,
+            reception=reception or self._reception,
         )
 
     def _feed_datagrams(self, view: memoryview | bytes) -> None:
@@ -278,6 +319,8 @@ class Session:
         self._low_water = LowWater(wire.transport, low_delay=self._low_delay)
         if self._udp is not None:
             self._udp.low_delay = self._low_delay
+        if self._line is not None and self._line.udp is not None:
+            self._line.udp.low_delay = self._low_delay
         ticks = self._ticks(wire, self._low_water)
         next(ticks)
         failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -320,6 +363,8 @@ class Session:
             if now - last_report >= _REPORT_EVERY_S:
                 last_report = now
                 self._report(wire)
+                if self._line is not None:
+                    self._line.report(self._ssrc, wire.write_packet)
             if self._keep_alive is not None:
                 self._keep_alive.tick(now, wire)
 
@@ -387,6 +432,8 @@ class Session:
         """Leave politely: cameras keep the sessions of those who just vanish."""
         if self._udp is not None:
             self._udp.close()
+        if self._line is not None:
+            self._line.close()
         wire = self._connection
         if wire is None or wire.closed.done() or wire.transport.is_closing():
             return

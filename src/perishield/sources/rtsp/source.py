@@ -11,6 +11,7 @@ from perishield.model.errors import PeriShieldError, SourceError, mask_url
 from perishield.model.media import PacketSink
 from perishield.model.site import Camera, Transport
 from perishield.sources.backoff import BackOff
+from perishield.sources.rtsp.audio_delivery import AudioDelivery
 from perishield.sources.rtsp.delivery import Delivery
 from perishield.sources.rtsp.observer import NOBODY, Observer
 from perishield.sources.rtsp.refusal import Patience, Redirected
@@ -49,6 +50,7 @@ class RtspSource:
         self._camera = camera
         self._status = SourceStatus(camera.id, epoch, on_state)
         self._delivery = Delivery(sink, self._status)
+        self._sound = AudioDelivery(sink, self._delivery) if camera.audio else None
         self._patience = patience or Patience(connect_s=connect_timeout_s, idle_s=idle_timeout_s)
         self._back_off = BackOff(first_retry_s)
         self._observer = observer
@@ -120,6 +122,7 @@ class RtspSource:
             observer=self._observer,
             terms=Terms(transport, self._camera.tls_fingerprint),
             reception=self._status.reception,
+            sound=self._sound,
         )
         self._session = session
         try:
