@@ -31,15 +31,22 @@ CLIPS = {
 
 
 def encode(
-    path: Path, codec: str, options: dict[str, str], *, width: int = 160, height: int = 120, frames: int = 50
+    path: Path,
+    codec: str,
+    options: dict[str, str],
+    *,
+    width: int = 160,
+    height: int = 120,
+    frames: int = 50,
+    rate: int = 25,
 ) -> Path:
-    """A moving pattern at 25 fps, a key frame every ten."""
+    """A moving pattern, a key frame every ten."""
     noise = np.random.default_rng(7).integers(0, 255, (height, width * 2, 3), dtype=np.uint8)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25, options=options)
+        stream = container.add_stream(codec, rate=rate, options=options)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.gop_size = 10
-        stream.codec_context.time_base = fractions.Fraction(1, 25)
+        stream.codec_context.time_base = fractions.Fraction(1, rate)
         for index in range(frames):
             shift = index * 3 % width
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(noise[:, shift : shift + width]), format="rgb24")
@@ -58,6 +65,22 @@ def clip_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def clips(clip_files: dict[str, Path]) -> dict[str, SimulatorClip]:
     return {name: SimulatorClip.load(path) for name, path in clip_files.items()}
+
+
+@pytest.fixture(scope="session")
+def quick_clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SimulatorClip]:
+    """At 100 frames a second; `other` is of another size."""
+    folder = tmp_path_factory.mktemp("quick")
+    made = {
+        "plain": (CLIPS["plain"], 160),
+        "other": (CLIPS["plain"], 192),
+        "reordered": (CLIPS["reordered"], 160),
+        "hevc": (CLIPS["hevc"], 160),
+    }
+    return {
+        name: SimulatorClip.load(encode(folder / f"{name}.mp4", *how, width=width, frames=100, rate=100))
+        for name, (how, width) in made.items()
+    }
 
 
 @pytest.fixture(scope="session")

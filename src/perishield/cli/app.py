@@ -68,11 +68,17 @@ def simulate(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     user: Annotated[str, typer.Option(help="Ask clients for this user...")] = "",
     password: Annotated[str, typer.Option(help="...and this password.", envvar="PERISHIELD_SIMULATE_PASSWORD")] = "",
+    udp: Annotated[bool, typer.Option("--udp", help="Refuse TCP: packets travel by UDP only.")] = False,
+    loss: Annotated[float, typer.Option(min=0, max=100, help="Per cent of UDP packets that are lost.")] = 0,
+    reorder: Annotated[int, typer.Option(min=0, help="Places by which UDP packets may come late.")] = 0,
+    tls: Annotated[bool, typer.Option("--tls", help="RTSPS with a certificate of its own.")] = False,
+    fault: Annotated[list[str] | None, typer.Option(help="A deviation by name, or field:value.")] = None,
 ) -> None:
     """Serve clips in a loop as RTSP cameras."""
     from perishield.cli import simulate as command
 
-    command.run(files, host=host, port=port, username=user, password=password)
+    faults = [*(fault or []), *(["tcp-refused"] if udp else []), f"udp-loss:{loss}", f"udp-reorder:{reorder}"]
+    command.run(files, host=host, port=port, username=user, password=password, faults=faults, tls=tls)
 
 
 @app.command(name="eval")
