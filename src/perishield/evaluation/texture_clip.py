@@ -5,13 +5,22 @@ from __future__ import annotations
 import struct
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from perishield.model.errors import DatasetError
 from perishield.model.media import TIMESCALE, Codec, Packet, VideoFormat
 from perishield.sources.sps_h264 import read_sps as read_h264
 from perishield.sources.sps_h265 import read_sps as read_h265
 
+if TYPE_CHECKING:
+    import av
+
+_SOUNDS = {
+    "aac": ("aac", 16_000),
+    "opus": ("libopus", 48_000),
+    "pcma": ("pcm_alaw", 8_000),
+    "pcmu": ("pcm_mulaw", 8_000),
+}
 _ENCODERS = {Codec.H264: "libx264", Codec.H265: "libx265"}
 
 
@@ -26,9 +35,12 @@ def write_clip(
     bitrate: int = 2_000_000,
     gop_s: float = 2.0,
     b_frames: int = 0,
+    sound: str = "",
     seed: int = 7,
 ) -> None:
-    """Write an MP4 of that kind. `bitrate` in bit/s, kept by the encoder's rate control; a key frame every `gop_s`."""
+    """Write a file of that kind, an MP4 unless its name ends in .mov (G.711 needs that). `bitrate` in bit/s, kept by
+    the encoder's rate control; a key frame every `gop_s`. `sound`: aac, opus, pcma or pcmu, one channel.
+    """
     import av
     import numpy as np
 
@@ -42,7 +54,7 @@ def write_clip(
         options["x265-params"] = (
             f"log-level=none:keyint={gop}:min-keyint={gop}:scenecut=0:bframes={b_frames}:open-gop=0"
         )
-    with av.open(str(path), "w", format="mp4") as container:
+    with av.open(str(path), "w", format="mov" if path.suffix == ".mov" else "mp4") as container:
         stream = cast("av.VideoStream", container.add_stream(_ENCODERS[codec], rate=fps, options=options))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.bit_rate = bitrate
@@ -51,6 +63,12 @@ def write_clip(
         stream.codec_context.thread_count = 2
         if codec is Codec.H265:
             stream.codec_context.codec_tag = "hvc1"
+        voice = None
+        if sound:
+            encoder, rate = _SOUNDS[sound]
+            voice = cast("av.AudioStream", container.add_stream(encoder, rate=rate, layout="mono"))
+            if sound in ("aac", "opus"):
+                voice.bit_rate = 32_000
         picture = np.full((height * 3 // 2, width), 128, dtype=np.uint8)
         for index in range(round(seconds * fps)):
             top, left = (index * 3) % height, (index * 5) % width
@@ -59,7 +77,25 @@ def write_clip(
             frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
             frame.pts = index
             container.mux(stream.encode(frame))
+            if voice is not None:
+                container.mux(voice.encode(_tone(voice.rate, index, fps)))
         container.mux(stream.encode())
+        if voice is not None:
+            container.mux(voice.encode())
+
+
+def _tone(rate: int, index: int, fps: int) -> av.AudioFrame:
+    """The sound of one picture: a tone that climbs for a second, under noise, so that no two frames are alike."""
+    import av
+    import numpy as np
+
+    first, last = index * rate // fps, (index + 1) * rate // fps
+    times = np.arange(first, last) / rate
+    tone = 8_000 * np.sin(2 * np.pi * (300 + 200 * (times % 1)) * times)
+    noise = np.random.default_rng(index).normal(0, 400, last - first)
+    frame = av.AudioFrame.from_ndarray((tone + noise).astype(np.int16)[None], format="s16", layout="mono")
+    frame.sample_rate, frame.pts, frame.time_base = rate, first, Fraction(1, rate)
+    return frame
 
 
 def read_packets(path: Path, *, wall: float = 1_700_000_000.0) -> tuple[VideoFormat, list[Packet]]:

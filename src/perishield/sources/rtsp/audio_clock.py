@@ -81,9 +81,9 @@ class AudioClock:
             self.rate = rate
             self._settled = True
 
-    def align(self, target: float) -> None:
-        """Stream time of the last packet is `target`, as far as anything tells."""
-        if self._shift is None:
+    def align(self, target: float, *, at_once: bool = False) -> None:
+        """Stream time of the last packet is `target`, as far as anything tells; `at_once` where it tells for sure."""
+        if self._shift is None or at_once:
             self._shift = target - self._raw
             return
         error = target - self._raw - self._shift

@@ -36,6 +36,9 @@ class AudioDelivery:
         self._clock = AudioClock(1)
         self._arrivals = ArrivalClock()
         self._report: tuple[float, int] | None = None
+        self._by_report = False
+        self._reports_count = False
+        """Sender reports tell for the first time."""
         self._last = -1
         self._failures = 0
         self._again = 0.0
@@ -60,6 +63,7 @@ class AudioDelivery:
         self._clock = AudioClock(rate)
         self._arrivals = ArrivalClock()
         self._report = None
+        self._by_report = False
 
     def silence(self) -> None:
         """The connection has no sound."""
@@ -86,7 +90,8 @@ class AudioDelivery:
         target = self._target(timestamp, arrived, duration)
         if target is None:
             return
-        clock.align(target)
+        clock.align(target, at_once=self._reports_count)
+        self._reports_count = False
         dts = clock.ticks
         if dts is None:
             return
@@ -120,4 +125,8 @@ class AudioDelivery:
         picture = theirs[0] + signed_difference(stamp, theirs[1]) / wall_clock.rate
         sound = ours[0] + signed_difference(timestamp, ours[1]) / self._clock.rate
         by_report = ticks + (sound - picture) * TIMESCALE
-        return by_report if abs(by_report - by_arrival) < _FARTHEST_REPORTS else by_arrival
+        if abs(by_report - by_arrival) >= _FARTHEST_REPORTS:
+            return by_arrival
+        if not self._by_report:
+            self._by_report = self._reports_count = True
+        return by_report

@@ -16,6 +16,8 @@ from perishield.sources.simulator.datagrams import Datagrams
 from perishield.sources.simulator.faults import Faults, faults_of
 from perishield.sources.simulator.gatekeeper import Gatekeeper
 from perishield.sources.simulator.mangler import PacketMangler
+from perishield.sources.simulator.sound import CONTROL as SOUND_CONTROL
+from perishield.sources.simulator.sound import SoundSender
 from perishield.sources.simulator.timeline import Timeline
 
 _NAME = re.compile(r"rtsps?://[^/]*/([^/?]+)", re.IGNORECASE)
@@ -68,6 +70,7 @@ class SimulatorClient(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._timeline: Timeline | None = None
+        self._sound: SoundSender | None = None
         self._channels = (0, 1)
         self._session = secrets.token_hex(4)
         self._mangler: PacketMangler | None = None
@@ -122,6 +125,17 @@ class SimulatorClient(asyncio.Protocol):
                 self._transport.close()
                 return
         self._transport.write(data)
+
+    def sound(self, packet: bytes) -> None:
+        sender = self._sound
+        if self._transport is None or self._congested or sender is None:
+            return
+        packet = sender.change(packet)
+        if packet and sender.target is not None:
+            if not self._faults.udp_silent:
+                self._datagrams.send(packet, sender.target)
+        elif packet:
+            self._transport.write(b"$" + bytes((sender.channels[0],)) + len(packet).to_bytes(2, "big") + packet)
 
     def _send_datagrams(self, data: bytes, frames: tuple[int, ...], target: tuple[str, int]) -> None:
         send = self._datagrams.send
@@ -256,6 +270,8 @@ class SimulatorClient(asyncio.Protocol):
         channels, ports = _INTERLEAVED.search(asked), _CLIENT_PORT.search(asked)
         if self._timeline is not None and url.endswith("trackID=9"):
             self._respond(request, 551)
+        elif self._timeline is not None and self._timeline.sound is not None and url.endswith(SOUND_CONTROL):
+            self._setup_sound(request, channels, ports, self._timeline)
         elif self._timeline is None or not url.endswith("trackID=0"):
             self._respond(request, 404)
         elif faults.busy or (faults.one_session and self._others()):
@@ -273,6 +289,27 @@ class SimulatorClient(asyncio.Protocol):
             self._grant(request, granted, self._timeline)
         else:
             self._respond(request, 461)
+
+    def _setup_sound(
+        self, request: Message, channels: re.Match[str] | None, ports: re.Match[str] | None, timeline: Timeline
+    ) -> None:
+        faults = self._faults
+        if faults.sound == "closes":
+            self.close()
+        elif faults.sound == "refused" or timeline.sound is None or self._transport is None:
+            self._respond(request, 461)
+        else:
+            sender = SoundSender(timeline.sound, drop_every_n=faults.sound_drop_every_n, rate=faults.sound_rate)
+            granted = "RTP/AVP/TCP;unicast"
+            if channels is not None:
+                sender.channels = int(channels[1]), int(channels[2])
+                granted += f";interleaved={channels[1]}-{channels[2]}"
+            elif ports is not None:
+                sender.target = (self._transport.get_extra_info("peername")[0], int(ports[1]))
+                port = self._datagrams.port
+                granted = f"RTP/AVP/UDP;unicast;client_port={ports[1]}-{ports[2]};server_port={port}-{port + 1}"
+            self._sound = sender
+            self._grant(request, granted, timeline)
 
     def _grant(self, request: Message, transport: str, timeline: Timeline) -> None:
         seconds = self._faults.session_timeout_s
@@ -304,6 +341,8 @@ class SimulatorClient(asyncio.Protocol):
         if not self._playing:
             self._playing = True
             self._timeline.join(self)
+            if self._sound is not None:
+                self._sound.timeline.join(self)
             if not early:
                 self._report(list(_REPORT_PAUSES))
             if self._faults.close_after_s:
@@ -336,7 +375,16 @@ class SimulatorClient(asyncio.Protocol):
                 self._datagrams.send_control(packet, (self._target[0], self._target[1] + 1))
         elif not silent and not self._congested:
             self._transport.write(head + packet)
+        if self._sound is not None and not self._faults.no_sound_reports and not silent:
+            self._report_sound(self._sound)
         self._later(pauses.pop(0) if pauses else _REPORT_EVERY_S, self._report, pauses)
+
+    def _report_sound(self, sender: SoundSender) -> None:
+        packet = sender.timeline.report()
+        if sender.target is not None:
+            self._datagrams.send_control(packet, (sender.target[0], sender.target[1] + 1))
+        elif self._transport is not None and not self._congested:
+            self._transport.write(b"$" + bytes((sender.channels[1],)) + len(packet).to_bytes(2, "big") + packet)
 
     def _falsified(self, report: bytes) -> bytes:
         self._reports += 1
@@ -364,6 +412,8 @@ class SimulatorClient(asyncio.Protocol):
         self._timers.clear()
         if self._timeline is not None:
             self._timeline.leave(self)
+        if self._sound is not None:
+            self._sound.timeline.leave(self)
 
 
 def _lie(text: str, faults: Faults, url: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from perishield.sources.bits import BitstreamError
 from perishield.sources.bitstream import split_annexb, split_lengths, split_record
 from perishield.sources.parameter_sets import ParameterSets, nal_kind
 from perishield.sources.simulator.packetizer import PAYLOAD_TYPE, packetize
+from perishield.sources.simulator.sound import ClipSound, sound_of
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -38,7 +39,9 @@ class ClipFrame:
 
 @dataclass(frozen=True, slots=True)
 class SimulatorClip:
-    """`duration` is the loop's length in ticks of 1/90000 s; `source` the SSRC of its packets."""
+    """`duration` is the loop's length in ticks of 1/90000 s; `source` the SSRC of its packets; `sound` a second track,
+    where the file has one that cameras send.
+    """
 
     codec: Codec
     width: int
@@ -47,6 +50,7 @@ class SimulatorClip:
     clip_frames: tuple[ClipFrame, ...]
     duration: int
     source: int
+    sound: ClipSound | None = None
 
     @classmethod
     def load(cls, path: str | Path) -> SimulatorClip:
@@ -72,7 +76,7 @@ class SimulatorClip:
         return len(self.clip_frames) * TIMESCALE / self.duration
 
     def description(self, *, with_parameter_sets: bool = True) -> str:
-        """The SDP of its one track, whose control is `trackID=0`."""
+        """The SDP of its tracks, whose controls are `trackID=0` for the video and `trackID=1` for the sound."""
         sets = [base64.b64encode(nal).decode() for nal in self.parameter_sets]
         if self.codec is Codec.H264:
             mapping, parameters = "H264", f"packetization-mode=1;profile-level-id={self.parameter_sets[0][1:4].hex()}"
@@ -95,6 +99,7 @@ class SimulatorClip:
             f"a=fmtp:{PAYLOAD_TYPE} {parameters}",
             "a=control:trackID=0",
             f"a=framerate:{self.frame_rate:g}",
+            *(self.sound.description() if self.sound else ()),
         ]
         return "\r\n".join(lines) + "\r\n"
 
@@ -111,8 +116,12 @@ def _from_stream(container: Any, stream: VideoStream, name: str) -> SimulatorCli
     base = stream.time_base
     if base is None:
         raise SourceError(f"{name} has no time base", code="not_a_video")
-    units = []
-    for packet in container.demux(stream):
+    units, sounds = [], []
+    sound_stream = next(iter(container.streams.audio), None)
+    for packet in container.demux([stream, sound_stream] if sound_stream else [stream]):
+        if packet.stream is not stream:
+            sounds.append(packet)
+            continue
         if not packet.size or packet.dts is None or packet.pts is None:
             continue
         nals = split_lengths(bytes(packet), length_size) if length_size else split_annexb(bytes(packet))
@@ -130,7 +139,10 @@ def _from_stream(container: Any, stream: VideoStream, name: str) -> SimulatorCli
     if not sets.complete:
         raise SourceError(f"{name} has no parameter sets", code="not_a_video")
     video = sets.format()
-    return _lay_out(codec, units, video.parameter_sets, video.width, video.height)
+    clip = _lay_out(codec, units, video.parameter_sets, video.width, video.height)
+    if sound_stream is None:
+        return clip
+    return replace(clip, sound=sound_of(sound_stream, sounds, units[0][2], clip.duration))
 
 
 def _lay_out(

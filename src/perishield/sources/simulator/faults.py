@@ -89,6 +89,12 @@ class Faults:
     rtp_info: str = ""
     back_channel: bool = False
     """A talk track stands in the description; whoever asks for it is told 551."""
+    sound: Literal["granted", "refused", "closes"] = "granted"
+    """What becomes of a SETUP of sound."""
+    sound_drop_every_n: int = 0
+    sound_rate: float = 1.0
+    """How fast the timestamps of sound run."""
+    no_sound_reports: bool = False
     server_options: bool = False
     """The server itself sends an OPTIONS request after PLAY."""
     refuse_tcp: bool = False
@@ -202,6 +208,10 @@ NAMED: dict[str, dict[str, Any]] = {
     "busy": {"busy": True},
     "one-session": {"one_session": True},
     "back-channel": {"back_channel": True},
+    "sound-refused": {"sound": "refused"},
+    "sound-closes": {"sound": "closes"},
+    "sound-losses": {"sound_drop_every_n": 17},
+    "sound-clock": {"sound_rate": 3.0, "no_sound_reports": True},
     "redirect": {"redirect_to_self": True},
     "redirect-out": {"redirect_to": "http://192.0.2.1/video"},
     "tcp-refused": {"refuse_tcp": True},

@@ -73,8 +73,10 @@ class Simulator:
         self._port = address[1]
         self._datagrams = Datagrams(address[0])
         for name, clip in self._clips.items():
-            self._timelines[name] = Timeline(clip)
-            self._tasks.append(asyncio.create_task(self._timelines[name].run()))
+            timeline = self._timelines[name] = Timeline(clip)
+            self._tasks.append(asyncio.create_task(timeline.run()))
+            if timeline.sound is not None:
+                self._tasks.append(asyncio.create_task(timeline.sound.run()))
 
     async def close(self) -> None:
         if self._server is not None:

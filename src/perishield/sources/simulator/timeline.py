@@ -11,6 +11,7 @@ from perishield.model.media import TIMESCALE
 from perishield.sources.rtsp.rtcp import sender_report
 from perishield.sources.simulator.clip import SimulatorClip
 from perishield.sources.simulator.packetizer import stamp
+from perishield.sources.simulator.sound import SoundTimeline
 
 _SLOTS = 10
 _SLOT_S = 0.003
@@ -35,6 +36,9 @@ class Timeline:
         self._joined = 0
         self._packets = 0
         self._octets = 0
+        self.sound: SoundTimeline | None = None
+        if clip.sound is not None:
+            self.sound = SoundTimeline(clip.sound, clip.duration, self._started, self.started_wall)
 
     def loop_started(self, number: int) -> float:
         """Unix seconds at which the first frame of loop `number` (from 0) is or was due."""
