@@ -112,14 +112,17 @@ def test_what_the_policy_left_to_the_pool_is_pooled_while_it_lasts_and_then_the_
     ]
 
 
-def test_the_ring_of_the_pool_is_no_retention_and_that_of_recordings_is() -> None:
-    ring = replace(entry(200, "gate", "span", until=50, reason="retention"), wall=T - 100)
-    pooled = [STARTED, entry(-900, "gate", "pooled", "off"), ring]
-    assert told(ledger([], pooled, "gate", T, T + 100)) == [(0, 100, "policy", "off")]
-    kept = [*RUNNING, replace(entry(200, "gate", "span", until=50, reason="retention"), wall=T - 100)]
-    assert told(ledger(rec((50, 120)), kept, "gate", T, T + 100)) == [
+def test_what_retention_deleted_was_recorded_whatever_the_policy() -> None:
+    booked = replace(entry(200, "gate", "span", until=50, reason="retention"), wall=T - 100)
+    assert told(ledger(rec((50, 120)), [*RUNNING, booked], "gate", T, T + 100)) == [
         (0, 50, "retention", ""),
         (50, 100, "recorded", ""),
+    ]
+    event = [STARTED, entry(-900, "gate", "pooled", "event"), replace(booked, wall=T + 20)]
+    assert told(ledger([], event, "gate", T, T + 100)) == [
+        (0, 20, "policy", "event"),
+        (20, 50, "retention", ""),
+        (50, 100, "policy", "event"),
     ]
 
 

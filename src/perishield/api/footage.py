@@ -50,6 +50,12 @@ class FootageIndex:
         self._changes[row.path] = row
         self._news.set()
 
+    def kept(self, row: SegmentRow, pooled: str) -> None:
+        """A segment of the pool was kept: it is listed once, in its new place."""
+        self._changes[row.path] = row
+        self._changes[pooled] = None
+        self._news.set()
+
     def removed(self, message: SegmentRemoved) -> None:
         self._changes[message.path] = None
         self._news.set()

@@ -83,6 +83,10 @@ class Streams:
         state = self.get(camera)
         return stream_out(state) if state else None
 
+    def states(self) -> list[StreamState]:
+        """Of every camera, as of now."""
+        return [state for camera in self._cameras if (state := self.get(camera))]
+
     def all(self) -> list[StreamOut]:
         return [out for camera in self._cameras if (out := self.out(camera))]
 

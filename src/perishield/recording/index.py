@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from perishield.model.media import SegmentRow
-from perishield.streams.layout import POOLS, hour_folder, read_sidecar, segment_second
+from perishield.streams.layout import POOL, POOLS, RECORDINGS, hour_folder, read_sidecar, segment_second
 from perishield.streams.recovery import describe
 
 LONGEST_S = 600
@@ -70,8 +70,17 @@ def segments_of_day(media: Path, camera: str, day: int) -> Iterator[str]:
 
 
 def sidecars_of_day(media: Path, camera: str, day: int) -> set[str]:
-    """Paths of the segments of that day that have a sidecar, whether or not the segment is there."""
-    return {f"{name.removesuffix('.json')}.mp4" for name in _of_day(media, camera, day) if name.endswith(".json")}
+    """Paths of the segments of that day that have a sidecar, whether or not the segment is there.
+
+    What was kept out of the pool is named once: in the recordings.
+    """
+    listed = {f"{name.removesuffix('.json')}.mp4" for name in _of_day(media, camera, day) if name.endswith(".json")}
+    return {path for path in listed if kept_path(path) == path or kept_path(path) not in listed}
+
+
+def kept_path(path: str) -> str:
+    """Where a segment of the pool lies when it was kept; a recording's path is its own."""
+    return f"{RECORDINGS}{path.removeprefix(POOL)}" if path.startswith(f"{POOL}/") else path
 
 
 def _of_day(media: Path, camera: str, day: int) -> Iterator[str]:
@@ -98,8 +107,12 @@ def _candidates(media: Path, camera: str, start: float, end: float, pools: tuple
             found.sort()
             yield from (f"{folder}/{name}" for _, _, name, folder in found)
             found = []
+    kept = {(folder, name) for _, _, name, folder in found}
     found.sort()
-    yield from (f"{folder}/{name}" for _, _, name, folder in found)
+    for _, _, name, folder in found:
+        # What was kept out of the pool has the same name in the recordings, and is the same footage.
+        if kept_path(folder) == folder or (kept_path(folder), name) not in kept:
+            yield f"{folder}/{name}"
 
 
 def _hours(media: Path, camera: str, start: float, end: float, pools: tuple[str, ...]) -> Iterator[str]:

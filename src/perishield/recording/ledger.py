@@ -92,8 +92,7 @@ def ledger(
     for stretch in states(told, camera, line.last, None if alive is None else _ms(alive)):
         line.paint(stretch)
     for booked in spans(told, camera):
-        # What passed through the pool was never meant to be kept: its policy says more than its retention.
-        line.paint(booked, spare_policy=booked.state == Reason.RETENTION and booked.detail != RECORDINGS)
+        line.paint(booked)
     listed = list(footage)
     for state in (POOLED, RECORDED):
         for span in listed:
@@ -115,16 +114,12 @@ class _Line:
         self._starts = [first]
         self._states = [(Reason.DISABLED.value, "")]
 
-    def paint(self, stretch: Stretch, *, spare_policy: bool = False) -> None:
+    def paint(self, stretch: Stretch) -> None:
         start, end = max(stretch.start, self._starts[0]), min(stretch.end, self.last)
         if start >= end:
             return
         low, high = bisect_right(self._starts, start) - 1, bisect_left(self._starts, end)
-        state = (stretch.state, stretch.detail)
-        pieces = [(start, state)]
-        if spare_policy:
-            under = zip(self._starts[low:high], self._states[low:high], strict=True)
-            pieces = [(max(at, start), kept if kept[0] == Reason.POLICY else state) for at, kept in under]
+        pieces = [(start, (stretch.state, stretch.detail))]
         if self._starts[low] < start:
             pieces.insert(0, (self._starts[low], self._states[low]))
         if end < self.last and (high == len(self._starts) or self._starts[high] != end):
