@@ -6,7 +6,20 @@ from fastapi import APIRouter, Depends, FastAPI
 
 import perishield
 from perishield.api import live_socket, playback_socket, problems, push_socket
-from perishield.api.routes import alarms, cameras, console, entry, media, probe, rules, system, video
+from perishield.api.routes import (
+    alarms,
+    cameras,
+    console,
+    entry,
+    holds,
+    ledger,
+    media,
+    metrics,
+    probe,
+    rules,
+    system,
+    video,
+)
 from perishield.api.security import require_user
 from perishield.api.services import Services
 
@@ -45,7 +58,7 @@ def create_app(services: Services) -> FastAPI:
     api = APIRouter(prefix="/api")
     members = [Depends(require_user)]
     api.include_router(entry.router)
-    for router in (cameras.router, rules.router, alarms.router, system.router):
+    for router in (cameras.router, rules.router, alarms.router, ledger.router, holds.router, system.router):
         api.include_router(router, dependencies=members)
     api.include_router(video.router)
     api.include_router(video.pictures)
@@ -53,6 +66,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(api)
     app.include_router(media.router)
     app.include_router(system.health)
+    app.include_router(metrics.router, dependencies=members)
     app.include_router(push_socket.router)
     app.include_router(live_socket.router)
     app.include_router(playback_socket.router)

@@ -10,7 +10,7 @@ from perishield.alarms.intake import Announcement
 from perishield.api.outputs import alarm_out, tracks_out
 from perishield.api.services import Services
 from perishield.bus import topics
-from perishield.bus.topics import DetectorState, ProcessState, SegmentRemoved, Topic
+from perishield.bus.topics import DetectorState, ProcessState, SegmentRemoved, StoragePressure, Topic
 from perishield.model.media import ChunkRef, SegmentRow, StreamState
 from perishield.model.vision import TrackFrame
 
@@ -33,6 +33,7 @@ class Feeds:
             self._listen(topics.REMOVED, self._removed, 4096),
             self._listen(topics.PROCESSES, self._process, 64),
             self._listen(topics.DETECTOR, self._detector, 8),
+            self._listen(topics.PRESSURE, self._pressure, 8),
             self._notice_silence(),
         ]
 
@@ -74,3 +75,6 @@ class Feeds:
 
     def _detector(self, state: DetectorState) -> None:
         self._services.processes.detector = state
+
+    def _pressure(self, state: StoragePressure) -> None:
+        self._services.metrics.pressure = state

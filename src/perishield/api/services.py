@@ -8,8 +8,12 @@ from pathlib import Path
 
 from starlette.requests import HTTPConnection
 
+from perishield.alarms.keeping import Keeper
 from perishield.api.examiner import Examiner
 from perishield.api.footage import FootageIndex
+from perishield.api.holds import HoldPublisher
+from perishield.api.ledger_book import LedgerBook
+from perishield.api.metrics import Metrics
 from perishield.api.passwords import Passwords
 from perishield.api.playback import Playback
 from perishield.api.push import Push
@@ -50,6 +54,10 @@ class Services:
     footage: FootageIndex
     library: Footage
     playback: Playback
+    ledger: LedgerBook
+    holds: HoldPublisher
+    keeper: Keeper
+    metrics: Metrics
     examiner: Examiner = field(default_factory=Examiner)
     jobs: set[asyncio.Task[None]] = field(default_factory=set)
     """What runs beside the requests; one that ends is a fault."""

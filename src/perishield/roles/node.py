@@ -104,6 +104,7 @@ def specs(plan: NodePlan) -> list[ProcessSpec]:
                     "public_url": settings.server.public_url,
                     "token_minutes": settings.server.token_minutes,
                     "database_url": settings.database.url,
+                    "pool_minutes": settings.ingest.pool_minutes,
                     "pre_s": settings.alarms.clip_pre_s,
                     "post_s": settings.alarms.clip_post_s,
                     "demo": plan.demo is not None,

@@ -22,11 +22,15 @@ import perishield
 from perishield import log as logs
 from perishield.alarms.clips import ClipScheduler
 from perishield.alarms.intake import Announcement, Intake
+from perishield.alarms.keeping import Keeper
 from perishield.api.app import create_app
 from perishield.api.feeds import Feeds
 from perishield.api.footage import FootageIndex
 from perishield.api.guard import Guard
+from perishield.api.holds import HoldPublisher
 from perishield.api.keys import load_keys, write_private
+from perishield.api.ledger_book import LedgerBook
+from perishield.api.metrics import Metrics
 from perishield.api.passwords import Passwords
 from perishield.api.playback import Playback
 from perishield.api.push import Push
@@ -84,6 +88,7 @@ class ServerConfig:
     database_url: str = ""
     pre_s: float = 5.0
     post_s: float = 5.0
+    pool_minutes: float = 30.0
     demo: bool = False
     seed: Seed | None = None
     static: Path | None = None
@@ -101,7 +106,9 @@ async def assembled(
     database = await Database.open(config.database_url or sqlite_url(config.data_dir / "perishield.db"))
     spool = await asyncio.to_thread(Spool, config.data_dir / "spool" / "events.db")
     push, live = Push(), LiveHub()
-    streams = Streams(push)
+    streams, processes = Streams(push), Processes(push)
+    footage = FootageIndex(database, config.media_dir)
+    ledger = LedgerBook(database, footage, config.data_dir, config.media_dir)
     library = LocalFootage(config.media_dir)
     services = Services(
         database=database,
@@ -115,14 +122,18 @@ async def assembled(
         setup=SetupLink(config.data_dir / FILE_NAME),
         push=push,
         streams=streams,
-        processes=Processes(push),
+        processes=processes,
         live=live,
         site=SitePublisher(database, bus, config.data_dir / "site.json", streams, push),
         snapshots=Snapshots(config.media_dir, database, live),
         slots=Slots(),
-        footage=FootageIndex(database, config.media_dir),
+        footage=footage,
         library=library,
         playback=Playback(database, library, config.media_dir),
+        ledger=ledger,
+        holds=HoldPublisher(database, config.data_dir / "holds.json"),
+        keeper=Keeper(database, config.media_dir, footage.kept, pool_s=config.pool_minutes * 60),
+        metrics=Metrics(streams, processes, ledger, config.media_dir),
         demo=config.demo,
     )
     feeds = Feeds(services)
@@ -133,17 +144,20 @@ async def assembled(
     def announce(announcement: Announcement) -> None:
         feeds.announce(announcement)
         clips.add(announcement.alarm)
+        services.keeper.look_again()
 
     try:
         if config.seed is not None:
             await sow(database, config.seed)
         await services.site.publish()
+        await services.holds.publish()
         link = await services.setup.prepare(database, address)
         if link is not None:
             log.info("setup.link", url=link)
         jobs: dict[str, Coroutine[Any, Any, None]] = {
             "alarms": Intake(spool, database, announce).run(bus),
             "clips": clips.run(),
+            "keeper": services.keeper.run(),
             "footage": services.footage.run(),
             "footage-compare": services.footage.keep_comparing(),
             "live": live.ask_low_delay(bus),
