@@ -29,7 +29,9 @@ AVAILABLE: dict[str, Callable[[], bool]] = {
     "gstreamer": _has_gstreamer,
     "ffmpeg": lambda: shutil.which("ffmpeg") is not None,
     "chromium": lambda: shutil.which("chromium") is not None,
+    "vlc": lambda: shutil.which("vlc") is not None,
     "swift": lambda: swift_programs() is not None,
+    "mount": lambda: subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode == 0,
 }
 left_out: dict[str, set[str]] = {}
 

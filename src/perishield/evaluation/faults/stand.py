@@ -104,8 +104,11 @@ class Stand:
             self.port = listener.getsockname()[1]
         command = [sys.executable, "-m", "perishield.sources.simulator", str(clip), "--port", str(self.port)]
         self._simulator = subprocess.Popen([*command, *self._simulator_options], stdout=subprocess.PIPE)
-        if self._simulator.stdout is None or not self._simulator.stdout.readline():
-            raise FaultError("the simulated cameras did not start; see the message above")
+        if self._simulator.stdout is None:
+            raise AssertionError("it is a pipe")
+        with self._simulator.stdout as told:
+            if not told.readline():
+                raise FaultError("the simulated cameras did not start; see the message above")
 
     def publish(self, port: int = 0, **changes: Any) -> None:
         """Tell the recorder which cameras there are, behind `port` where something stands between."""
@@ -127,18 +130,23 @@ class Stand:
             "log_level": "error",
             **self._options,
         }
-        self.recorder = subprocess.Popen(
-            [sys.executable, "-m", "perishield.roles.ingest"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(self._folder / "recorder.log").open("ab"),
-            env=self.environment,
-        )
-        if self.recorder.stdin is None or self.recorder.stdout is None:
+        with (self._folder / "recorder.log").open("ab") as complaints:
+            recorder = subprocess.Popen(
+                [sys.executable, "-m", "perishield.roles.ingest"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                env=self.environment,
+            )
+        self.recorder = recorder
+        if recorder.stdin is None or recorder.stdout is None:
             raise AssertionError("both are pipes")
-        self.recorder.stdin.write(json.dumps(config).encode())
-        self.recorder.stdin.close()
-        if self.recorder.stdout.readline().decode().strip() != READY:
+        with recorder.stdin, recorder.stdout:
+            recorder.stdin.write(json.dumps(config).encode())
+            recorder.stdin.close()
+            ready = recorder.stdout.readline().decode().strip() == READY
+        if not ready:
+            self.kill()
             raise FaultError(f"the recorder did not start: {self.log()[-300:]}")
         self.began = self.began or time.time()
 
