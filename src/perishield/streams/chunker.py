@@ -31,7 +31,7 @@ from perishield.streams.sound_queue import SoundQueue
 _USUAL_INTERVAL = TIMESCALE // 25
 _STEADY = 4
 """Intervals in a row that must agree within an eighth before the next one is presumed."""
-_SOUND_PATIENCE_S = 0.3
+_SOUND_PATIENCE_S = 0.4
 _MOST_HELD = 32
 
 
@@ -136,7 +136,7 @@ class Chunker:
         dts = packet.dts
         if self._pending:
             if packet.key or self._size >= self._chunk_bytes or dts - self._first_dts >= self._span:
-                self._flush(dts, packet.key)
+                self._flush(dts, packet.arrival if packet.key else 0.0)
         elif self._wants_key and not packet.key:
             self.frames_unkept += 1
             return
@@ -157,7 +157,7 @@ class Chunker:
         if self._agreeing >= _STEADY and (
             dts + interval - self._first_dts >= self._span or self._size >= self._chunk_bytes
         ):
-            self._flush(None, True)
+            self._flush(None, self._pending[-1].arrival)
 
     def tick(self, wall: float) -> None:
         """Write what has waited too long; `wall` is Unix seconds."""
@@ -184,8 +184,8 @@ class Chunker:
         while self._held:
             self._write(self._held.popleft())
 
-    def _flush(self, next_dts: int | None, before_key: bool = False) -> None:
-        """`before_key`: the next frame is, or may be, a key frame."""
+    def _flush(self, next_dts: int | None, before_key: float = 0.0) -> None:
+        """`before_key`: Unix seconds now, where the next frame is or may be a key frame."""
         packets = self._pending
         if not packets:
             return
@@ -195,8 +195,8 @@ class Chunker:
         if next_dts is None or next_dts <= last:
             next_dts = last + (self._interval if 0 < self._interval <= 10 * TIMESCALE else _USUAL_INTERVAL)
         self._last_dts = last
-        waits = before_key and self.sound.lags(next_dts)
-        cut = _Cut(packets, self._size, next_dts, packets[-1].arrival, waits)
+        waits = before_key > 0 and self.sound.lags(next_dts)
+        cut = _Cut(packets, self._size, next_dts, before_key, waits)
         self._pending, self._size = [], 0
         held = self._held
         if not waits and not held:
