@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from perishield.model.errors import ConfigError
+from perishield.settings_storage import StorageSettings, StorageTargetSettings
 
 DEFAULT_FILE = Path(__file__).with_name("perishield.toml")
 ENVIRONMENT = "PERISHIELD_"
@@ -71,6 +73,23 @@ class Alarms(_Section):
     clip_post_s: float = Field(default=5, ge=0, le=300)
 
 
+class Live(_Section):
+    rtsp_port: int = Field(default=8554, ge=0, le=65535)
+    most_viewers: int = Field(default=64, ge=1, le=1000)
+    webrtc_peers: int = Field(default=16, ge=0, le=256)
+    ice_servers: tuple[str, ...] = ()
+    transcode_h265: bool = False
+
+    @field_validator("ice_servers")
+    @classmethod
+    def _addresses(cls, servers: tuple[str, ...]) -> tuple[str, ...]:
+        for server in servers:
+            if not re.fullmatch(r"stun:[^@\s]+|turn:[^:\s]+:[^\s]*@[^@\s]+", server):
+                # Never the text itself: it may hold a password.
+                raise ValueError("each is stun:host:port or turn:user:password@host:port")
+        return servers
+
+
 class Database(_Section):
     url: str = ""
 
@@ -102,9 +121,16 @@ class Settings(BaseSettings):
     ingest: Ingest = Ingest()
     vision: Vision = Vision()
     alarms: Alarms = Alarms()
+    live: Live = Live()
     database: Database = Database()
     log: Logging = Logging()
     demo: Demo = Demo()
+    storage: StorageSettings = StorageSettings()
+
+    @model_validator(mode="after")
+    def _in_keeping(self) -> Self:
+        self.storage.check_against(self.ingest.recordings_days)
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -180,12 +206,16 @@ def _explain(error: ValidationError, file: str, tree: dict[str, Any]) -> ConfigE
     path = [str(part) for part in first["loc"]]
     key = ".".join(path)
     variable = ENVIRONMENT + "__".join(path).upper()
-    place = f"environment variable {variable}" if variable in os.environ else f"{file}: key {key!r}"
+    place = f"{file}: key {key!r}" if key else file
+    if variable in os.environ:
+        place = f"environment variable {variable}"
     if first["type"] == "extra_forbidden":
         known = list(Settings.model_fields)
         if len(path) > 1:
             section: Any = Settings.model_fields[path[0]].annotation
             known = list(section.model_fields)
+            if path[:2] == ["storage", "targets"]:
+                known = list(StorageTargetSettings.model_fields)
         return ConfigError(
             f"{place} is unknown{_guess(path[-1], known)}; `perishield config` prints every key",
             code="config_unknown_key",
