@@ -188,6 +188,8 @@ class StreamState:
     """Changes of the sender's SSRC, or of its packet numbers, without notice."""
     time_jumps: int = 0
     """Leaps of the camera's clock that stream time did not follow."""
+    clock_corrections: int = 0
+    """How often a clock that runs fast or slow made stream time bend back to the host's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

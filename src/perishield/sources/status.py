@@ -126,5 +126,6 @@ class SourceStatus:
                 packets_duplicate=reception.duplicates,
                 source_changes=reception.sources,
                 time_jumps=reception.time_jumps,
+                clock_corrections=reception.clock_corrections,
             )
         )

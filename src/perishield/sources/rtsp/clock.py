@@ -79,6 +79,16 @@ class RtpClock:
         """RTP timestamp and stream time of the last frame."""
         return self._last, self._ticks
 
+    @property
+    def lead_s(self) -> float:
+        """Stream time less the host's monotonic clock, in seconds, at the last frame."""
+        return self._ticks / TIMESCALE - self._arrival
+
+    def retune(self, rate: int) -> None:
+        """Count `rate` steps of the camera's clock as a second from here on."""
+        self.rate = rate
+        self._plain = False
+
     def _elapsed(self, arrival: float) -> int:
         return int((arrival - self._arrival) * TIMESCALE)
 

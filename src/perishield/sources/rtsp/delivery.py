@@ -8,6 +8,7 @@ from perishield.model.media import TIMESCALE, Packet, PacketSink
 from perishield.sources.decode_times import DecodeTimes
 from perishield.sources.parameter_sets import ParameterSets
 from perishield.sources.rtsp.clock import RtpClock, WallClock, signed_difference
+from perishield.sources.rtsp.drift import Drift
 from perishield.sources.status import SourceStatus
 
 _OPEN_GOP_AFTER_S = 10.0
@@ -24,6 +25,7 @@ class Delivery:
 
     __slots__ = (
         "_clock",
+        "_drift",
         "_dropped",
         "_epoch_start",
         "_first",
@@ -53,6 +55,7 @@ class Delivery:
         self._epoch_start = -1.0
         self._clock: RtpClock | None = None
         self._jumps = 0
+        self._drift = Drift(TIMESCALE)
         self._sets: ParameterSets | None = None
         self._formatted: ParameterSets | None = None
         self._waiting = True
@@ -82,6 +85,7 @@ class Delivery:
         self._sets = sets
         self._jumps = self.jumps
         self._clock = None
+        self._drift = Drift(rate)
         self.wall_clock = WallClock(rate)
         self._dropped = 0
         self._await_key("reconnect" if self._epoch_start >= 0 else "")
@@ -91,6 +95,16 @@ class Delivery:
         if not self._waiting:
             self._dropped = 1
             self._await_key("loss" if missing else "damage")
+
+    def steer(self) -> None:
+        """Call now and then: keeps stream time beside the host's clock."""
+        clock = self._clock
+        if clock is None or self._waiting:
+            return
+        rate = self._drift.look(clock.lead_s, self.monotonic)
+        if rate:
+            clock.retune(rate)
+            self._status.reception.clock_corrections += 1
 
     def report(self, wall: float, timestamp: int) -> None:
         """A sender report of the track's came: `wall` is Unix seconds at RTP `timestamp`."""

@@ -367,6 +367,7 @@ class Session:
                     self._line.report(self._ssrc, wire.write_packet)
             if self._keep_alive is not None:
                 self._keep_alive.tick(now, wire)
+            self._delivery.steer()
 
     def _check_silence(self, silent_s: float, *, ever: bool) -> None:
         if self._udp is not None and not ever and silent_s >= self._patience.datagram_s:
