@@ -26,9 +26,18 @@ class Archive:
         self.refs: list[ChunkRef] = []
         self.wall = WALL
 
-    def record(self, start: int, stop: int, *, epoch: int = 77, close: bool = True, camera: str = "gate-3") -> None:
+    def record(
+        self,
+        start: int,
+        stop: int,
+        *,
+        epoch: int = 77,
+        close: bool = True,
+        camera: str = "gate-3",
+        pool: str = RECORDINGS,
+    ) -> None:
         """Frames [start, stop) of the clip, at their own times."""
-        writer = SegmentWriter(MediaRoot(self.media), camera, RECORDINGS, 2.0, self.rows.append, lambda error: None)
+        writer = SegmentWriter(MediaRoot(self.media), camera, pool, 2.0, self.rows.append, lambda error: None)
         chunker = Chunker(camera, epoch, writer, self.refs.append, chunk_bytes=8_000)
         chunker.format(self.video)
         for packet in self.packets[start:stop]:

@@ -19,10 +19,13 @@ app = typer.Typer(
 )
 bench = typer.Typer(no_args_is_help=True, help="Measure this machine, beside a peer or a baseline.")
 models = typer.Typer(no_args_is_help=True, help="Detection models: what there is, fetch, verify.")
+recordings = typer.Typer(no_args_is_help=True, help="Recorded footage: rebuild its index, check its files.")
 app.add_typer(bench, name="bench")
 app.add_typer(models, name="models")
+app.add_typer(recordings, name="recordings")
 
 Config = Annotated[Path | None, typer.Option("--config", "-c", help="Settings file (default: ./perishield.toml).")]
+Data = Annotated[Path | None, typer.Option(help="Data folder (default: that of the settings).")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -172,6 +175,46 @@ def doctor(
         fingerprint=fingerprint,
         as_json=json,
     )
+
+
+@app.command()
+def ledger(
+    camera: Annotated[str, typer.Option(help="Its id; left out: the sums of all cameras.")] = "",
+    start: Annotated[str, typer.Option("--from", help="ISO 8601, Unix seconds or -2h; default: a day before.")] = "",
+    end: Annotated[str, typer.Option("--to", help="The same; default: now.")] = "",
+    data: Data = None,
+    media: Annotated[Path | None, typer.Option(help="Folder of the footage, where it is elsewhere.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Say for every second whether there is footage, and if not, why not. Works without a server."""
+    from perishield.cli import ledger as command
+
+    command.run(camera, start, end, data=data, media=media, config=config, as_json=json)
+
+
+@recordings.command("reindex")
+def recordings_reindex(data: Data = None, config: Config = None, json: Json = False) -> None:
+    """Make the index again from the files; a server may run meanwhile."""
+    from perishield.cli import recordings as command
+
+    command.reindex(data=data, config=config, as_json=json)
+
+
+@recordings.command("verify")
+def recordings_verify(
+    camera: Annotated[str, typer.Option(help="Only this one.")] = "",
+    start: Annotated[str, typer.Option("--from", help="ISO 8601, Unix seconds or -2h.")] = "",
+    end: Annotated[str, typer.Option("--to", help="The same.")] = "",
+    deep: Annotated[bool, typer.Option("--deep", help="Decode every picture, too.")] = False,
+    data: Data = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Check every segment: its structure, its sidecar, the index. Exit code 1 where something is wrong."""
+    from perishield.cli import recordings as command
+
+    command.verify(camera, start, end, deep=deep, data=data, config=config, as_json=json)
 
 
 @app.command(name="config")
