@@ -58,6 +58,9 @@ async def test_public_routes_tell_nothing_about_the_site(node: Any) -> None:
 
 
 FOR_GUARDS = {
+    ("POST", "/api/whep/{camera}"),  # watching
+    ("PATCH", "/api/whep/{camera}/{peer}"),
+    ("DELETE", "/api/whep/{camera}/{peer}"),  # the address is known to the viewer alone
     ("POST", "/api/video/playback"),  # asks only; a wall of cameras is too long for an address
     ("POST", "/api/exports"),  # whoever may watch may take it along
     ("DELETE", "/api/exports/{id}"),  # their own

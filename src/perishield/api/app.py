@@ -11,14 +11,17 @@ from perishield.api.routes import (
     cameras,
     console,
     entry,
+    hls_live,
     holds,
     ledger,
+    live_out,
     media,
     metrics,
     probe,
     rules,
     system,
     video,
+    whep,
 )
 from perishield.api.security import require_user
 from perishield.api.services import Services
@@ -63,7 +66,10 @@ def create_app(services: Services) -> FastAPI:
     api.include_router(video.router)
     api.include_router(video.pictures)
     api.include_router(probe.router)
+    api.include_router(live_out.router, dependencies=members)
+    api.include_router(whep.router)
     app.include_router(api)
+    app.include_router(hls_live.router)
     app.include_router(media.router)
     app.include_router(system.health)
     app.include_router(metrics.router, dependencies=members)

@@ -1,4 +1,8 @@
-"""`/ws/live/{camera}`: the camera's fragmented MP4 for Media Source Extensions, in step with the tracks of `/ws`."""
+"""`/ws/live/{camera}`: the camera's fragmented MP4 for Media Source Extensions, in step with the tracks of `/ws`.
+
+With `?sound=1` its sound too, where browsers play that in MP4 (AAC, Opus). It is not sent unasked: a player waits for
+the later of the two, which is the sound.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,8 @@ from perishield.api.times import iso
 from perishield.live.chunk_reader import ChunkReader
 from perishield.live.hub import Viewer
 from perishield.model.media import TIMESCALE, ChunkRef, StreamCondition
-from perishield.streams.fmp4_reader import parse_init
+from perishield.streams.fmp4 import without_sound, without_sound_chunk
+from perishield.streams.fmp4_reader import Init, parse_init
 
 router = APIRouter()
 
@@ -23,7 +28,7 @@ _CLOCK_EVERY_S = 2.0
 
 
 @router.websocket("/ws/live/{camera}")
-async def live_socket(socket: WebSocket, camera: str) -> None:
+async def live_socket(socket: WebSocket, camera: str, sound: bool = False) -> None:
     services = services_of(socket)
     async with admitted(socket) as identity:
         if identity is None:
@@ -34,14 +39,15 @@ async def live_socket(socket: WebSocket, camera: str) -> None:
         with services.live.watching(camera) as viewer, services.push.listening() as listener:
             listener.topics = frozenset({"streams", "site"})
             listener.cameras = frozenset({camera})
-            await converse(socket, identity, _run(socket, services, camera, viewer, listener), lambda _heard: None)
+            player = LivePlayer(socket, ChunkReader(services.media), sound=sound)
+            await converse(socket, identity, _run(player, services, camera, viewer, listener), lambda _heard: None)
         if not services.streams.known(camera):
             await close_unknown(socket, camera)
 
 
-async def _run(socket: WebSocket, services: Services, camera: str, viewer: Viewer, listener: Listener) -> None:
+async def _run(player: LivePlayer, services: Services, camera: str, viewer: Viewer, listener: Listener) -> None:
     """Ends when the camera is deleted."""
-    playing = asyncio.create_task(LivePlayer(socket, ChunkReader(services.media)).play(viewer))
+    playing = asyncio.create_task(player.play(viewer))
     watching = asyncio.create_task(_tell_states(services, camera, viewer, listener))
     try:
         done, _ = await asyncio.wait({playing, watching}, return_when=asyncio.FIRST_COMPLETED)
@@ -63,11 +69,13 @@ async def _tell_states(services: Services, camera: str, viewer: Viewer, listener
 class LivePlayer:
     """Sends one viewer's chunks, with an init segment before the first and wherever a decoder must start anew."""
 
-    def __init__(self, socket: WebSocket, reader: ChunkReader) -> None:
+    def __init__(self, socket: WebSocket, reader: ChunkReader, *, sound: bool = False) -> None:
         self._socket = socket
         self._reader = reader
         self._path = ""
-        self._sent: tuple[int, bytes] | None = None
+        self._sound = sound
+        self._silence = True
+        self._sent: tuple[int, bytes, bytes] | None = None
         self._clock = 0.0
 
     async def play(self, viewer: Viewer) -> None:
@@ -93,12 +101,13 @@ class LivePlayer:
             if init is None:
                 return False
             # The file's own origin differs from segment to segment; what a decoder needs is in the sample entry.
-            mark = (ref.epoch, init.sample_entry)
+            self._silence = not (self._sound and init.audio is not None and init.audio.mime)
+            mark = (ref.epoch, init.sample_entry, b"" if self._silence else init.sound_entry)
             if mark != self._sent:
-                await self._begin(ref, head)
+                await self._begin(ref, init)
                 self._sent = mark
             self._path = ref.path
-        await self._socket.send_bytes(data)
+        await self._socket.send_bytes(without_sound_chunk(data) if self._silence else data)
         now = time.monotonic()
         if now - self._clock >= _CLOCK_EVERY_S:
             self._clock = now
@@ -107,12 +116,14 @@ class LivePlayer:
             )
         return True
 
-    async def _begin(self, ref: ChunkRef, head: bytes) -> None:
+    async def _begin(self, ref: ChunkRef, init: Init) -> None:
+        codecs = ref.mime if self._silence or init.audio is None else f"{ref.mime},{init.audio.mime}"
         await self._socket.send_text(
             encode(
                 {
                     "type": "init",
-                    "mime": f'video/mp4; codecs="{ref.mime}"',
+                    "mime": f'video/mp4; codecs="{codecs}"',
+                    "audio": ref.audio,
                     "epoch": ref.epoch,
                     "width": ref.width,
                     "height": ref.height,
@@ -120,4 +131,4 @@ class LivePlayer:
                 }
             )
         )
-        await self._socket.send_bytes(head)
+        await self._socket.send_bytes(without_sound(init.data) if self._silence else init.data)

@@ -13,6 +13,7 @@ from perishield.api.examiner import Examiner
 from perishield.api.footage import FootageIndex
 from perishield.api.holds import HoldPublisher
 from perishield.api.ledger_book import LedgerBook
+from perishield.api.live_out import LiveOut
 from perishield.api.metrics import Metrics
 from perishield.api.passwords import Passwords
 from perishield.api.playback import Playback
@@ -48,6 +49,7 @@ class Services:
     streams: Streams
     processes: Processes
     live: LiveHub
+    live_out: LiveOut
     site: SitePublisher
     snapshots: Snapshots
     slots: Slots

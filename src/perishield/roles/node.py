@@ -91,6 +91,22 @@ def specs(plan: NodePlan) -> list[ProcessSpec]:
                 },
             )
         )
+    if "server" in settings.node.roles and (settings.live.rtsp_port or settings.live.webrtc_peers):
+        found.append(
+            ProcessSpec(
+                "live",
+                "perishield.roles.live",
+                {
+                    **places,
+                    "host": settings.server.host,
+                    "rtsp_port": settings.live.rtsp_port,
+                    "most_viewers": settings.live.most_viewers,
+                    "webrtc_peers": settings.live.webrtc_peers,
+                    "ice_servers": settings.live.ice_servers,
+                    **logs,
+                },
+            )
+        )
     if "server" in settings.node.roles:
         found.append(
             ProcessSpec(
@@ -107,6 +123,9 @@ def specs(plan: NodePlan) -> list[ProcessSpec]:
                     "pool_minutes": settings.ingest.pool_minutes,
                     "pre_s": settings.alarms.clip_pre_s,
                     "post_s": settings.alarms.clip_post_s,
+                    "rtsp_port": settings.live.rtsp_port,
+                    "webrtc": settings.live.webrtc_peers > 0,
+                    "ice_servers": settings.live.ice_servers,
                     "demo": plan.demo is not None,
                     "seed": None
                     if plan.demo is None

@@ -30,6 +30,7 @@ from perishield.api.guard import Guard
 from perishield.api.holds import HoldPublisher
 from perishield.api.keys import load_keys, write_private
 from perishield.api.ledger_book import LedgerBook
+from perishield.api.live_out import LiveOut
 from perishield.api.metrics import Metrics
 from perishield.api.passwords import Passwords
 from perishield.api.playback import Playback
@@ -47,6 +48,8 @@ from perishield.api.tokens import Tokens
 from perishield.bus import LocalBus
 from perishield.bus.process import EXIT_CONFIG, EXIT_PORT_TAKEN, read_config, say_ready, stop_on_signal
 from perishield.bus.spool import Spool
+from perishield.live.credentials import CredentialBook
+from perishield.live.hls import Windows
 from perishield.live.hub import LiveHub
 from perishield.log import Log, LogFormat
 from perishield.model.errors import ConfigError, PeriShieldError, PortTakenError
@@ -88,6 +91,9 @@ class ServerConfig:
     database_url: str = ""
     pre_s: float = 5.0
     post_s: float = 5.0
+    rtsp_port: int = 0
+    webrtc: bool = False
+    ice_servers: tuple[str, ...] = ()
     pool_minutes: float = 30.0
     demo: bool = False
     seed: Seed | None = None
@@ -106,6 +112,7 @@ async def assembled(
     database = await Database.open(config.database_url or sqlite_url(config.data_dir / "perishield.db"))
     spool = await asyncio.to_thread(Spool, config.data_dir / "spool" / "events.db")
     push, live = Push(), LiveHub()
+    windows = Windows(live, config.media_dir)
     streams, processes = Streams(push), Processes(push)
     footage = FootageIndex(database, config.media_dir)
     ledger = LedgerBook(database, footage, config.data_dir, config.media_dir)
@@ -124,6 +131,14 @@ async def assembled(
         streams=streams,
         processes=processes,
         live=live,
+        live_out=LiveOut(
+            run_dir=config.run_dir,
+            windows=windows,
+            book=CredentialBook(config.data_dir / "restream.json"),
+            rtsp_port=config.rtsp_port,
+            webrtc=config.webrtc,
+            servers=config.ice_servers,
+        ),
         site=SitePublisher(database, bus, config.data_dir / "site.json", streams, push),
         snapshots=Snapshots(config.media_dir, database, live),
         slots=Slots(),
@@ -170,6 +185,7 @@ async def assembled(
         for job in services.jobs:
             job.cancel()
         await asyncio.gather(*services.jobs, return_exceptions=True)
+        await windows.close()
         await database.close()
         await asyncio.to_thread(spool.close)
 
