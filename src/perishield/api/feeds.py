@@ -13,6 +13,7 @@ from perishield.bus import topics
 from perishield.bus.topics import DetectorState, ProcessState, SegmentRemoved, StoragePressure, Topic
 from perishield.model.media import ChunkRef, SegmentRow, StreamState
 from perishield.model.vision import TrackFrame
+from perishield.streams.layout import segment_second
 
 T = TypeVar("T")
 
@@ -69,6 +70,9 @@ class Feeds:
 
     def _removed(self, message: SegmentRemoved) -> None:
         self._services.footage.removed(message)
+        second = segment_second(message.path.rpartition("/")[2])
+        if second is not None:
+            self._services.pictures.forget(message.camera, second)
 
     def _process(self, state: ProcessState) -> None:
         self._services.processes.report(state)
@@ -78,3 +82,4 @@ class Feeds:
 
     def _pressure(self, state: StoragePressure) -> None:
         self._services.metrics.pressure = state
+        self._services.pictures.pressure = state.level

@@ -77,6 +77,17 @@ class WallOut(TypedDict):
     speed: float
 
 
+class KeyFramesOut(TypedDict):
+    """`items`: `wall` and `size` (bytes) of each."""
+
+    items: list[dict[str, Any]]
+    total: int
+
+
+class SpritesOut(TypedDict):
+    items: list[dict[str, Any]]
+
+
 class DiskOut(TypedDict):
     free: int
     total: int

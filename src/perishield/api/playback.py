@@ -33,7 +33,6 @@ KEYFRAMES_FROM = 4.0
 _MOST_KEPT = 16
 _PAGE = 32
 _KEPT_S = 600.0
-_SOUND_MIME = {"aac": "mp4a.40.2", "opus": "opus"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +151,8 @@ def check_range(start: float, end: float, longest_s: float = LONGEST_PLAYBACK_S)
 
 
 def mime(video: str, sound: str) -> str:
-    """RFC 6381, with the sound's codec where there is some."""
-    return f'video/mp4; codecs="{video}, {_SOUND_MIME[sound]}"' if sound else f'video/mp4; codecs="{video}"'
+    """The type of an MP4 with these codecs (RFC 6381); `sound` may be empty."""
+    return f'video/mp4; codecs="{video}, {sound}"' if sound else f'video/mp4; codecs="{video}"'
 
 
 def playback_out(links: Links, reel: Reel, speed: float) -> PlaybackOut:
@@ -176,7 +175,7 @@ def part_out(links: Links, reel: Reel, number: int, speed: float) -> PartOut:
     part = file.part
     return {
         "url": part_link(links, reel, number, speed),
-        "mime": mime(part.init.mime, part.sound),
+        "mime": mime(part.init.mime, part.init.audio.mime if part.sound and part.init.audio else ""),
         "width": part.init.width,
         "height": part.init.height,
         "size": file.size,

@@ -16,6 +16,7 @@ from perishield.api.ledger_book import LedgerBook
 from perishield.api.live_out import LiveOut
 from perishield.api.metrics import Metrics
 from perishield.api.passwords import Passwords
+from perishield.api.pictures import Pictures
 from perishield.api.playback import Playback
 from perishield.api.push import Push
 from perishield.api.registry import Processes, Streams
@@ -56,6 +57,7 @@ class Services:
     footage: FootageIndex
     library: Footage
     playback: Playback
+    pictures: Pictures
     ledger: LedgerBook
     holds: HoldPublisher
     keeper: Keeper

@@ -18,7 +18,7 @@ from perishield.recording.playback_plan import HOLE_TICKS, browser_sound
 from perishield.recording.retime import retimed
 from perishield.recording.segment_reader import Footage, SegmentReader
 from perishield.recording.thinning import KeyFrame, Thinner, key_frame_chunk
-from perishield.streams.fmp4_reader import Init, read_init_by, walk_by
+from perishield.streams.fmp4_reader import Chunk, Init, read_init_by, walk_by
 
 log = Log("playback")
 
@@ -34,7 +34,10 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Something to send. `media` and `until`: ticks that it covers; `mime`, `width`, `height`: of an init segment."""
+    """Something to send. `media` and `until`: ticks that it covers.
+
+    The rest is told of init segments: RFC 6381 names of picture and sound, and the picture's size.
+    """
 
     kind: Kind
     media: int
@@ -91,8 +94,10 @@ class Feed:
         begin = self._begin(row, reader, init)
         if begin is None:
             return
-        offset, ticks = begin
-        delta = self._delta(row)
+        chunk = begin
+        offset, ticks = chunk.offset, chunk.decode_time
+        # What the clock tells is when a picture is shown, which with B-frames is later than when it is decoded.
+        delta = self._delta(row, chunk.composition[0] if chunk.composition else 0)
         sound = "" if self._thinner else browser_sound(row)
         first = max(0, ticks + delta)
         if first - self._until > HOLE_TICKS:
@@ -102,7 +107,8 @@ class Feed:
         if head != self._head:
             yield from self._flush(first)
             self._head = head
-            yield Item(Kind.INIT, first, first, head, init.mime, sound, init.width, init.height)
+            heard = init.audio.mime if sound and init.audio else ""
+            yield Item(Kind.INIT, first, first, head, init.mime, heard, init.width, init.height)
         if self._thinner is None:
             yield from self._all(row, reader, offset, delta, sound=bool(sound))
         else:
@@ -115,21 +121,22 @@ class Feed:
         last = self._last
         return last is not None and last.epoch == row.epoch and row.stream_time < self._stream_end - HOLE_TICKS
 
-    def _begin(self, row: SegmentRow, reader: SegmentReader, init: Init) -> tuple[int, int] | None:
-        """Offset and ticks of the first chunk to show: in the first segment, of the last key frame in time."""
-        found = (len(init.data), 0)
-        if row.start >= self._start:
-            return found
+    def _begin(self, row: SegmentRow, reader: SegmentReader, init: Init) -> Chunk | None:
+        """The first chunk to show: in the first segment, that of the last key frame in time."""
+        found: Chunk | None = None
         for chunk in walk_by(reader.pread, min(reader.size, row.size), len(init.data)):
-            if row.start + chunk.decode_time / TIMESCALE > self._start:
+            if found is not None and (row.start >= self._start or chunk.decode_time > self._ticks(row)):
                 break
             if chunk.key:
-                found = chunk.offset, chunk.decode_time
+                found = chunk
         return found
 
-    def _delta(self, row: SegmentRow) -> int:
+    def _ticks(self, row: SegmentRow) -> float:
+        return (self._start - row.start) * TIMESCALE
+
+    def _delta(self, row: SegmentRow, lead: int) -> int:
         """What turns the segment's ticks into media time."""
-        due = round((row.start - self._origin) * TIMESCALE)
+        due = round((row.start - self._origin) * TIMESCALE) - lead
         last = self._last
         if last is not None and last.epoch == row.epoch:
             pause = row.stream_time - self._stream_end

@@ -6,7 +6,7 @@ two look-ups in files, and its size is known before any of its media is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -64,13 +64,18 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A run of pieces that one decoder plays. `offset`: ticks of media before the time asked for."""
+    """A run of pieces that one decoder plays. `offset`: ticks of media before the time asked for.
+
+    `spans` and `offset` are in presentation time: a picture with B-frames behind it is shown `lead` ticks after its
+    decode time, and the clocks tell when it was shown.
+    """
 
     init: Init
     sound: str
     pieces: tuple[Piece, ...]
     spans: tuple[Span, ...]
     offset: int
+    lead: int
 
     @property
     def ticks(self) -> int:
@@ -100,23 +105,42 @@ def without_doubles(rows: Iterable[SegmentRow]) -> list[SegmentRow]:
     return found
 
 
-def plan(footage: Footage, camera: str, rows: Iterable[SegmentRow], start: float, end: float, gaps: Gaps) -> list[Part]:
+def browser_sound(row: SegmentRow) -> str:
+    """The codec of its sound where browsers play it, else empty."""
+    return row.audio if row.audio in BROWSER_SOUND else ""
+
+
+def any_sound(row: SegmentRow) -> str:
+    """The codec of its sound, which may be G.711."""
+    return row.audio
+
+
+def plan(
+    footage: Footage,
+    camera: str,
+    rows: Iterable[SegmentRow],
+    start: float,
+    end: float,
+    gaps: Gaps,
+    sound: Callable[[SegmentRow], str] = browser_sound,
+) -> list[Part]:
     """The parts that show [start, end) (Unix seconds); blocks on the first and last segment of each.
 
-    The first frame is the key frame at or before `start`. Raises StorageError (`missing`) where there is no footage.
+    The first frame is the key frame at or before `start`. `sound` says which one of a segment to keep. Raises
+    StorageError (`missing`) where there is no footage.
     """
     parts: list[Part] = []
     run: list[SegmentRow] = []
     kind: tuple[object, ...] = ()
     ordered = without_doubles(row for row in rows if row.start < end and row.start + row.duration > start)
     for row in ordered:
-        if run and _kind(row) != kind:
-            parts += _part(footage, run, start, end, gaps)
+        if run and _kind(row, sound(row)) != kind:
+            parts += _part(footage, run, sound(run[0]), start, end, gaps)
             run = []
         run.append(row)
-        kind = _kind(row)
+        kind = _kind(row, sound(row))
     if run:
-        parts += _part(footage, run, start, end, gaps)
+        parts += _part(footage, run, sound(run[0]), start, end, gaps)
     if not parts:
         raise missing(camera)
     return parts
@@ -130,17 +154,13 @@ def missing(camera: str) -> StorageError:
     )
 
 
-def browser_sound(row: SegmentRow) -> str:
-    """The codec of its sound where browsers play it, else empty."""
-    return row.audio if row.audio in BROWSER_SOUND else ""
+def _kind(row: SegmentRow, sound: str) -> tuple[object, ...]:
+    return row.codec, row.mime, row.width, row.height, sound
 
 
-def _kind(row: SegmentRow) -> tuple[object, ...]:
-    return row.codec, row.mime, row.width, row.height, browser_sound(row)
-
-
-def _part(footage: Footage, rows: list[SegmentRow], start: float, end: float, gaps: Gaps) -> list[Part]:
+def _part(footage: Footage, rows: list[SegmentRow], sound: str, start: float, end: float, gaps: Gaps) -> list[Part]:
     init = None
+    lead = 0
     pieces: list[Piece] = []
     for index, row in enumerate(rows):
         cut = row.start < start or (index == len(rows) - 1 and row.start + row.duration > end)
@@ -148,8 +168,10 @@ def _part(footage: Footage, rows: list[SegmentRow], start: float, end: float, ga
             opened = _look(footage, row, start, end, cut=cut)
             if opened is None:
                 continue
-            found, first, stop, decode_time, until = opened
-            init = init or found
+            found, key, stop, until = opened
+            first, decode_time = key.offset, key.decode_time
+            if init is None:
+                init, lead = found, key.composition[0] if key.composition else 0
         else:
             first, stop, decode_time, until = row.init_length, row.size, 0, round(row.duration * TIMESCALE)
         if until <= decode_time or stop <= first:
@@ -157,17 +179,17 @@ def _part(footage: Footage, rows: list[SegmentRow], start: float, end: float, ga
         pieces.append(_placed(pieces, row, (first, stop), (decode_time, until), gaps))
     if init is None or not pieces:
         return []
-    offset = round(max(0.0, start - pieces[0].wall) * TIMESCALE)
-    offset = min(offset, pieces[-1].media + pieces[-1].duration)
-    return [Part(init, browser_sound(rows[0]), tuple(pieces), tuple(spans(pieces)), offset)]
+    last = pieces[-1]
+    offset = min(round(max(0.0, start - pieces[0].wall) * TIMESCALE), last.media + last.duration) + lead
+    return [Part(init, sound, tuple(pieces), tuple(spans(pieces, lead)), offset, lead)]
 
 
 def _look(
     footage: Footage, row: SegmentRow, start: float, end: float, *, cut: bool
-) -> tuple[Init, int, int, int, int] | None:
-    """The init segment, bytes [first, stop) and ticks [from, until) of what [start, end) needs of that segment.
+) -> tuple[Init, Chunk, int, int] | None:
+    """What [start, end) needs of that segment: its init segment, the first chunk, and where it ends in bytes and ticks.
 
-    None where it is gone, damaged, or has nothing of that time. Without `cut` only the init segment is looked at.
+    None where it is gone, damaged, or has nothing of that time. Without `cut` the whole segment is meant.
     """
     try:
         reader = footage.open(row)
@@ -178,8 +200,6 @@ def _look(
         init = read_init_by(reader.pread, size)
         if init is None:
             return None
-        if not cut:
-            return init, len(init.data), size, 0, round(row.duration * TIMESCALE)
         first: Chunk | None = None
         last: Chunk | None = None
         for chunk in walk_by(reader.pread, size, len(init.data)):
@@ -189,11 +209,13 @@ def _look(
             if chunk.key and (first is None or wall <= start):
                 first = chunk
             last = chunk
+            if first is not None and not cut:
+                return init, first, size, round(row.duration * TIMESCALE)
         if first is None or last is None:
             return None
         whole = last.offset + last.length == row.size
         until = round(row.duration * TIMESCALE) if whole else last.decode_time + last.duration
-        return init, first.offset, last.offset + last.length, first.decode_time, until
+        return init, first, last.offset + last.length, until
     except OSError as error:
         log.warning("playback.unreadable", path=row.path, message=str(error))
         return None
@@ -219,7 +241,7 @@ def _placed(pieces: list[Piece], row: SegmentRow, place: tuple[int, int], ticks:
     return Piece(row, first, stop, decode_time, until - decode_time, media, follows)
 
 
-def spans(pieces: Iterable[Piece]) -> Iterable[Span]:
+def spans(pieces: Iterable[Piece], lead: int) -> Iterator[Span]:
     """Which wall-clock time is shown when: a new span wherever footage is missing, or the clocks drifted apart."""
     begin: Piece | None = None
     end = 0
@@ -229,7 +251,7 @@ def spans(pieces: Iterable[Piece]) -> Iterable[Span]:
             if piece.follows and abs(piece.wall - due) * TIMESCALE < _DRIFT_TICKS:
                 end = piece.media + piece.duration
                 continue
-            yield Span(begin.media, begin.wall, end - begin.media)
+            yield Span(begin.media + lead, begin.wall, end - begin.media)
         begin, end = piece, piece.media + piece.duration
     if begin is not None:
-        yield Span(begin.media, begin.wall, end - begin.media)
+        yield Span(begin.media + lead, begin.wall, end - begin.media)

@@ -33,6 +33,7 @@ from perishield.api.ledger_book import LedgerBook
 from perishield.api.live_out import LiveOut
 from perishield.api.metrics import Metrics
 from perishield.api.passwords import Passwords
+from perishield.api.pictures import Pictures
 from perishield.api.playback import Playback
 from perishield.api.push import Push
 from perishield.api.registry import Processes, Streams
@@ -95,6 +96,8 @@ class ServerConfig:
     webrtc: bool = False
     ice_servers: tuple[str, ...] = ()
     pool_minutes: float = 30.0
+    sprites_mib: int = 512
+    still_decoder: str = ""
     demo: bool = False
     seed: Seed | None = None
     static: Path | None = None
@@ -117,6 +120,7 @@ async def assembled(
     footage = FootageIndex(database, config.media_dir)
     ledger = LedgerBook(database, footage, config.data_dir, config.media_dir)
     library = LocalFootage(config.media_dir)
+    playback = Playback(database, library, config.media_dir)
     services = Services(
         database=database,
         bus=bus,
@@ -140,11 +144,17 @@ async def assembled(
             servers=config.ice_servers,
         ),
         site=SitePublisher(database, bus, config.data_dir / "site.json", streams, push),
-        snapshots=Snapshots(config.media_dir, database, live),
+        snapshots=Snapshots(config.media_dir, database, live, library),
         slots=Slots(),
         footage=footage,
         library=library,
-        playback=Playback(database, library, config.media_dir),
+        playback=playback,
+        pictures=Pictures(
+            playback,
+            config.data_dir / "cache" / "sprites",
+            most_bytes=config.sprites_mib << 20,
+            hardware=config.still_decoder,
+        ),
         ledger=ledger,
         holds=HoldPublisher(database, config.data_dir / "holds.json"),
         keeper=Keeper(database, config.media_dir, footage.kept, pool_s=config.pool_minutes * 60),
@@ -185,6 +195,7 @@ async def assembled(
         for job in services.jobs:
             job.cancel()
         await asyncio.gather(*services.jobs, return_exceptions=True)
+        await services.pictures.close()
         await windows.close()
         await database.close()
         await asyncio.to_thread(spool.close)

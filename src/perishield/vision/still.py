@@ -1,15 +1,122 @@
-"""Pictures as JPEG: of a decoded frame, or of the key frame that a chunk begins with."""
+"""Single pictures: decoded from a group of pictures, cut down, and made JPEG."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from perishield.log import Log
 from perishield.model.errors import StorageError
-from perishield.model.media import ChunkRef
+from perishield.model.media import ChunkRef, Codec
 
 if TYPE_CHECKING:
+    from av import VideoFrame
+    from av.video.codeccontext import VideoCodecContext
+
     from perishield.vision.picture import Picture
+
+log = Log("still")
+
+SOFTWARE = "software"
+_NAMES = {Codec.H264: "h264", Codec.H265: "hevc"}
+_unusable: set[str] = set()
+"""Hardware that this process tried in vain."""
+_OPTIONS = {"max_pixels": "64000000", "threads": "1"}
+
+
+class StillDecoder:
+    """Decodes pictures one by one, and keeps its codec between those of one format. Not for several threads at once.
+
+    `hardware`: empty for none, `auto` for the first that this host has, or a name such as `cuda`, `vaapi`, `qsv`.
+    Where it does not take a stream, software does. `name` says which one decoded the last picture.
+    """
+
+    def __init__(self, hardware: str = "") -> None:
+        self.name = SOFTWARE
+        self._hardware = hardware
+        self._codec: VideoCodecContext | None = None
+        self._configuration: tuple[Codec, bytes] | None = None
+
+    def decode(
+        self, codec: Codec, configuration: bytes, units: Iterable[tuple[int, bytes]], until: int | None = None
+    ) -> VideoFrame:
+        """The picture of the first unit; with `until`, the last one that is shown at or before that time.
+
+        `units`: presentation time in ticks and bytes of access units in decode order, the first a key frame.
+        `configuration`: avcC or hvcC record. Raises StorageError (`corrupt`) where there is no such picture.
+        """
+        import av
+        import av.error
+
+        try:
+            context = self._open(codec, configuration)
+            best: VideoFrame | None = None
+            for shown, data in units:
+                packet = av.Packet(data)
+                packet.pts = shown
+                for frame in context.decode(packet):
+                    best = _better(best, frame, until)
+                if until is None or (best is not None and _passed(best, until)):
+                    break
+            for frame in context.decode(None):
+                best = _better(best, frame, until)
+            context.flush_buffers()
+        except (av.error.FFmpegError, ValueError) as error:
+            self._codec = None
+            raise StorageError(f"this picture is damaged: {error}", code="corrupt") from error
+        if best is None or best.is_corrupt:
+            raise StorageError("this picture is damaged; ask for another", code="corrupt")
+        return best
+
+    def _open(self, codec: Codec, configuration: bytes) -> VideoCodecContext:
+        if self._codec is None or self._configuration != (codec, configuration):
+            context, self.name = _context(_NAMES[codec], self._hardware)
+            context.extradata = configuration
+            context.options = _OPTIONS
+            context.thread_count = 1
+            context.open()
+            self._codec, self._configuration = context, (codec, configuration)
+        return self._codec
+
+
+def _context(codec: str, hardware: str) -> tuple[VideoCodecContext, str]:
+    """A decoder and what it runs on: the wanted hardware where this host has it, else software."""
+    import av
+    import av.error
+    from av.codec.hwaccel import HWAccel, hwdevices_available
+
+    for name in hwdevices_available() if hardware else ():
+        if hardware in ("auto", name) and name not in _unusable:
+            try:
+                # Without the fallback: what does not take the stream must not pass for hardware.
+                accelerator = HWAccel(name, allow_software_fallback=False)
+                return cast("VideoCodecContext", av.CodecContext.create(codec, "r", hwaccel=accelerator)), name
+            except (av.error.FFmpegError, ValueError, RuntimeError, NotImplementedError, OSError) as error:
+                log.info("still.no_hardware", name=name, message=str(error))
+                _unusable.add(name)
+    return cast("VideoCodecContext", av.CodecContext.create(codec, "r")), SOFTWARE
+
+
+def _passed(frame: VideoFrame, until: int) -> bool:
+    return frame.pts is not None and frame.pts >= until
+
+
+def _better(best: VideoFrame | None, frame: VideoFrame, until: int | None) -> VideoFrame | None:
+    if best is None:
+        return frame
+    if until is None or frame.pts is None or best.pts is None:
+        return best
+    return frame if best.pts < frame.pts <= until else best
+
+
+def fitted(frame: VideoFrame, width: int, height: int = 0) -> VideoFrame:
+    """The frame, no wider than `width` and no higher than `height` (0: any), in its own proportions and even sizes."""
+    share = min(width / frame.width, height / frame.height if height else 1.0, 1.0)
+    if share >= 1.0:
+        return frame
+    wide, high = (max(2, round(side * share) // 2 * 2) for side in (frame.width, frame.height))
+    return frame.reformat(width=wide, height=high, interpolation="AREA", threads=1)
 
 
 def jpeg_of_key_frame(ref: ChunkRef, media_root: Path, quality: int = 85) -> bytes:
@@ -38,10 +145,14 @@ def jpeg_of_key_frame(ref: ChunkRef, media_root: Path, quality: int = 85) -> byt
 
 def encode_jpeg(picture: Picture, quality: int = 85) -> bytes:
     """A picture as JPEG, straight from its planes, without a detour over RGB."""
+    return encode_frame(picture.frame, quality)
+
+
+def encode_frame(frame: VideoFrame, quality: int = 85) -> bytes:
+    """The same of a bare frame."""
     import numpy as np
     import simplejpeg
 
-    frame = picture.frame
     if frame.format.name not in ("yuv420p", "yuvj420p"):
         frame = frame.reformat(format="yuv420p", threads=1)
     if frame.format.name == "yuv420p" and frame.color_range != 2:
