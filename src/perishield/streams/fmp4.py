@@ -244,15 +244,16 @@ def without_sound_chunk(chunk: bytes | bytearray | memoryview) -> bytes:
 def without_sound(init: bytes) -> bytes:
     """The init segment with its video track alone, which is the same as one that never had sound."""
     moov = int.from_bytes(init[:4], "big")
-    parts = []
+    parts, video = [], False
     for kind, box in _boxes(init, moov + 8, len(init)):
         if kind == b"mvhd":
             parts.append(box[:-4] + struct.pack(">I", 2))
         elif kind == b"mvex":
             kept = [inner for name, inner in _boxes(box, 8, len(box)) if name != b"trex" or inner[12:16] == b"\0\0\0\1"]
             parts.append(_box(b"mvex", *kept))
-        elif kind != b"trak" or box[28:32] == b"\0\0\0\1":
+        elif kind != b"trak" or not video:
             parts.append(box)
+            video = video or kind == b"trak"
     return init[:moov] + _box(b"moov", *parts)
 
 

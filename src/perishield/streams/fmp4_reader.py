@@ -158,7 +158,7 @@ def _chunk(read: Pread, offset: int, head: bytes, size: int) -> Chunk | None:
     table = 88 + 4 * key
     width = 3 if composed else 2
     end = table + 4 * width * count
-    if flags & ~0x804 != 0x301 or count == 0 or end > moof:
+    if flags & ~0x804 != 0x301 or count == 0 or end > moof or int.from_bytes(head[24:28], "big") != end - 24:
         return None
     fields = struct.unpack_from(">" + ("IIi" if composed else "II") * count, head, table)
     sizes = fields[1::width]
