@@ -101,7 +101,8 @@ class FaultyProxy:
             task.add_done_callback(self._tasks.discard)
         self.connections += 1
         try:
-            with contextlib.suppress(OSError):
+            # Cancelled only at the end, and asyncio's streams complain about a handler that is.
+            with contextlib.suppress(OSError, asyncio.CancelledError):
                 await self._serve(reader, writer)
         finally:
             writer.transport.abort()

@@ -108,30 +108,6 @@ class StoragePlan:
     def of_tier(self, tier: Tier) -> tuple[StorageTarget, ...]:
         return tuple(target for target in self.targets if target.tier is tier)
 
-    def due_tier(self, age_s: float) -> Tier | None:
-        """The tier in which footage of that age belongs; None: deleted.
-
-        Without warm and cold targets it stays hot: then the recorder's own retention decides alone.
-        """
-        days = age_s / DAY_S
-        tiers = [
-            (tier, span)
-            for tier, span in zip(TIERS, self._spans, strict=True)
-            if tier is Tier.HOT or self.of_tier(tier)
-        ]
-        if len(tiers) == 1:
-            return Tier.HOT
-        end = 0.0
-        for tier, span in tiers:
-            end += span
-            if days < end:
-                return tier
-        return None
-
-    @property
-    def _spans(self) -> tuple[float, float, float]:
-        return self.hot_days, self.warm_days, self.cold_days
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentCopy:

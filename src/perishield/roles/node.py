@@ -18,6 +18,7 @@ from perishield.evaluation.demo_site import DemoSite
 from perishield.model.errors import PortTakenError, StorageError
 from perishield.roles.supervisor import ProcessSpec, Supervisor
 from perishield.settings import Settings
+from perishield.settings_storage import storage_plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +121,7 @@ def specs(plan: NodePlan) -> list[ProcessSpec]:
                     "public_url": settings.server.public_url,
                     "token_minutes": settings.server.token_minutes,
                     "database_url": settings.database.url,
+                    "storage": storage_plan(settings.storage),
                     "pool_minutes": settings.ingest.pool_minutes,
                     "pre_s": settings.alarms.clip_pre_s,
                     "post_s": settings.alarms.clip_post_s,

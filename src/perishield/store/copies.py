@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from perishield.model.media import SegmentRow
 from perishield.model.storage import CopyState, SegmentCopy
 from perishield.store.segments import segment_of
-from perishield.store.tables import RemovedFootageTable, SegmentCopyTable, SegmentTable
+from perishield.store.tables import HoldTable, RemovedFootageTable, SegmentCopyTable, SegmentTable
 
 _FIELDS = [field.name for field in fields(SegmentCopy)]
 _AT_ONCE = 500
@@ -153,6 +153,18 @@ async def find_segment(session: AsyncSession, path: str) -> SegmentRow | None:
 async def drop_segment(session: AsyncSession, path: str) -> None:
     """Forget a segment of which no copy is left anywhere."""
     await session.execute(delete(SegmentTable).where(SegmentTable.path == path))
+
+
+async def prune_lost(session: AsyncSession, before: float) -> None:
+    """Forget copies that never came to be, some time after they were noted."""
+    old = and_(SegmentCopyTable.state == CopyState.LOST.value, SegmentCopyTable.changed < before)
+    await session.execute(delete(SegmentCopyTable).where(old))
+
+
+async def is_held(session: AsyncSession, camera: str, start: float, until: float) -> bool:
+    """Whether a hold exempts some of [start, until) from deletion."""
+    query = select(HoldTable.id).where(HoldTable.camera == camera, HoldTable.start < until, HoldTable.until > start)
+    return await session.scalar(query.limit(1)) is not None
 
 
 async def book_removed(session: AsyncSession, row: SegmentRow, *, reason: str, detail: str, now: float) -> None:
