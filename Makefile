@@ -7,6 +7,7 @@ UV := $(BIN)/uv pip
 UV_VERSION := 0.13.9
 WEB := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null)
 ARGS ?=
+MINUTES ?= 10
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev run test swift lint types web bench format lock clean
@@ -39,6 +40,9 @@ web: setup-dev ## Types and tests of the console
 	cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent types
 	cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent test
+
+fuzz: setup-dev ## Feed nonsense to whatever reads foreign bytes (MINUTES=10 each)
+	@$(BIN)/python tests/fuzz/fuzz.py --minutes $(MINUTES) $(TARGETS)
 
 bench: setup-dev ## Recording beside ffmpeg, and start-up
 	$(BIN)/perishield bench start --json
