@@ -166,7 +166,7 @@ def test_a_folder_that_cannot_be_made_is_told_and_tried_again(tmp_path: Path) ->
 def test_while_the_guard_forbids_writing_nothing_is_written(tmp_path: Path) -> None:
     recording = Recording(tmp_path)
     recording.feed(1)
-    recording.root.full = True
+    recording.root.full.add(RECORDINGS)
     recording.feed(1)
     before = whole_files(tmp_path)
     recording.feed(1)

@@ -13,9 +13,9 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import uvloop
 
@@ -25,21 +25,21 @@ from perishield.bus.process import EXIT_CONFIG, read_config, say_ready, stop_on_
 from perishield.bus.site_file import read_site
 from perishield.log import Log, LogFormat
 from perishield.model.errors import ConfigError, PeriShieldError
+from perishield.model.media import SegmentRow
 from perishield.model.site import Camera
-from perishield.roles.ingest_camera import CameraIngest, Cutting, Listeners
+from perishield.roles.ingest_camera import CameraIngest, Listeners
+from perishield.roles.ingest_files import FileKeeper, Keeping
+from perishield.roles.ingest_storage import Storage
+from perishield.roles.ingest_stream import Cutting, Workshop
 from perishield.streams.epochs import Epochs
-from perishield.streams.segments import MediaRoot
-
-if TYPE_CHECKING:
-    from perishield.streams.ring import Ring
+from perishield.streams.journal import Journal
 
 log = Log("ingest")
 
 _SPREAD_S = 0.01
 _SITE_EVERY_S = 1.0
-_RING_EVERY_S = 2.0
-_HEARD_AFTER_S = 1.5
-_RING_STEPS = 8
+_DRAIN_S = 1.5
+_SMALLEST_CHUNK = 32 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,11 @@ class IngestConfig:
     low_delay_chunk_s: float = 0.2
     pool_minutes: float = 30.0
     recordings_days: float = 7.0
+    recordings_bytes: int = 0
     min_free_bytes: int = 0
+    when_full: Literal["overwrite", "stop"] = "overwrite"
+    queue_bytes: int = 32 * 1024 * 1024
+    sync_s: float = 0.2
     file_root: Path | None = None
     log_level: str = "info"
     log_format: LogFormat = "text"
@@ -68,34 +72,63 @@ class Ingest:
         self.cameras: dict[str, CameraIngest] = {}
         self._config = config
         self._bus = bus
-        self._root = MediaRoot(config.media_dir)
-        self._cutting = Cutting(
-            segment_s=config.segment_s,
-            chunk_s=config.chunk_s,
-            chunk_bytes=config.chunk_bytes,
-            low_delay_chunk_s=config.low_delay_chunk_s,
-            file_root=config.file_root,
-        )
-        self._epochs = Epochs(config.data_dir / "epoch")
         self._listeners = Listeners(
             on_chunk=lambda chunk: bus.publish(topics.CHUNKS, chunk.camera, chunk),
-            on_segment=lambda row: bus.publish(topics.SEGMENTS, row.camera, row),
+            on_segment=self._tell_segment,
             on_state=lambda state: bus.publish(topics.STATES, state.camera, state),
+        )
+        self._journal = Journal(config.data_dir / "journal")
+        self._storage = Storage(
+            config.media_dir,
+            config.data_dir,
+            config.queue_bytes,
+            config.sync_s,
+            lambda pressure: bus.publish(topics.PRESSURE, "", pressure),
+        )
+        self._workshop = Workshop(
+            root=self._storage.root,
+            cutting=Cutting(
+                segment_s=config.segment_s,
+                chunk_s=config.chunk_s,
+                chunk_bytes=config.chunk_bytes,
+                low_delay_chunk_s=config.low_delay_chunk_s,
+                file_root=config.file_root,
+            ),
+            epochs=Epochs(config.data_dir / "epoch"),
+            writing=self._storage.writing,
+        )
+        self._files = FileKeeper(
+            self._storage.root,
+            config.data_dir,
+            Keeping(
+                pool_s=config.pool_minutes * 60,
+                recordings_s=config.recordings_days * 86_400,
+                recordings_bytes=config.recordings_bytes,
+                min_free_bytes=config.min_free_bytes,
+                when_full=config.when_full,
+            ),
+            self._journal,
+            self._listeners.on_segment,
+            lambda camera, path: bus.publish(topics.REMOVED, camera, topics.SegmentRemoved(camera, path)),
         )
         self._site_path = config.data_dir / "site.json"
         self._site_stamp: tuple[int, int] | None = None
         self._site_error = ""
-        self._started = time.time()
-        self._tick_every_s = min(config.chunk_s / 5, 0.2)
+        self._tick_every_s = min(config.chunk_s / 10, 0.1)
+
+    def _tell_segment(self, row: SegmentRow) -> None:
+        self._bus.publish(topics.SEGMENTS, row.camera, row)
+        self._files.finished(row)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set."""
         loop = asyncio.get_running_loop()
+        self._journal.start()
         await self._follow_site()
+        self._files.start()
         tasks = [
             loop.create_task(self._keep(self._watch_site, "site")),
             loop.create_task(self._keep(self._watch_viewers, "viewers")),
-            loop.create_task(self._keep(self._tend_files, "files")),
             loop.create_task(self._keep(self._tick, "tick")),
         ]
         try:
@@ -104,7 +137,10 @@ class Ingest:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._files.stop()
             await asyncio.gather(*(camera.stop() for camera in self.cameras.values()))
+            await self._storage.close(_DRAIN_S)
+            self._journal.close()
 
     async def _keep(self, work: Callable[[], Awaitable[None]], name: str) -> None:
         """Run one of the process's own duties; what breaks is logged and begins anew."""
@@ -121,6 +157,7 @@ class Ingest:
             wall = time.time()
             for camera in self.cameras.values():
                 camera.tick(wall)
+            self._storage.tick()
 
     async def _watch_site(self) -> None:
         async with self._bus.subscribe(topics.SITE) as changes:
@@ -135,33 +172,6 @@ class Ingest:
                 camera = self.cameras.get(key)
                 if camera is not None:
                     camera.watch(watch.until)
-
-    async def _tend_files(self) -> None:
-        """Repair what a crash left, then retention for ever; all in a thread."""
-        # Imported here: cameras are connected first.
-        from perishield.streams.recovery import recover
-        from perishield.streams.ring import Ring
-
-        config = self._config
-        try:
-            config.media_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-        except OSError as error:
-            log.error("storage.failed", folder=str(config.media_dir), message=str(error))
-        recovered = await asyncio.to_thread(recover, config.media_dir, self._started)
-        # Those who listen find this process again within half a second of its start, and miss what it says before.
-        await asyncio.sleep(max(0.0, self._started + _HEARD_AFTER_S - time.time()))
-        for row in recovered:
-            self._listeners.on_segment(row)
-        ring = Ring(
-            self._root,
-            pool_s=config.pool_minutes * 60,
-            recordings_s=config.recordings_days * 86_400,
-            min_free_bytes=config.min_free_bytes,
-        )
-        while True:
-            for camera, path in await asyncio.to_thread(_turn, ring):
-                self._bus.publish(topics.REMOVED, camera, topics.SegmentRemoved(camera, path))
-            await asyncio.sleep(_RING_EVERY_S)
 
     async def _follow_site(self) -> None:
         """Make the running cameras those of site.json; a file that cannot be read changes nothing."""
@@ -192,22 +202,25 @@ class Ingest:
             elif not current.update(camera):
                 gone.append(current)
                 fresh.append(camera)
-        await asyncio.gather(*(old.stop() for old in gone))
+        await asyncio.gather(*(old.stop(retired=True) for old in gone))
         for old in gone:
             del self.cameras[old.camera.id]
+        self._share_memory(len(wanted))
+        self._storage.set_highest(
+            max((camera.recording.priority for camera in site.cameras if camera.enabled), default=0)
+        )
+        self._files.follow(site.cameras)
         for index, camera in enumerate(fresh):
-            ingest = CameraIngest(camera, self._root, self._cutting, self._epochs, self._listeners)
+            ingest = CameraIngest(camera, self._workshop, self._listeners, self._journal)
             self.cameras[camera.id] = ingest
             ingest.start(index * _SPREAD_S)
         log.info("site.followed", revision=site.revision, cameras=len(self.cameras))
 
-
-def _turn(ring: Ring) -> list[tuple[str, str]]:
-    now = time.time()
-    removed = ring.guard(now)
-    for _ in range(_RING_STEPS):
-        removed += ring.step(now)
-    return removed
+    def _share_memory(self, cameras: int) -> None:
+        """What gathers before it is queued is bounded for any number of cameras, too: many get smaller chunks each."""
+        share = 2 * self._config.queue_bytes // max(1, cameras)
+        chunk_bytes = min(self._config.chunk_bytes, max(_SMALLEST_CHUNK, share))
+        self._workshop.cutting = replace(self._workshop.cutting, chunk_bytes=chunk_bytes)
 
 
 async def serve(config: IngestConfig) -> None:

@@ -1,49 +1,21 @@
-"""One camera of the ingest process: its source, its chunks, its state; restarted when it breaks, alone."""
+"""One camera of the ingest process: its recorded stream, its smaller one for analysis, its state, its account."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Protocol
 
-from perishield.log import Log
-from perishield.model.errors import PeriShieldError, StorageError
+from perishield.model.errors import StorageError
 from perishield.model.media import ChunkRef, SegmentRow, StreamCondition, StreamState
-from perishield.model.site import Camera, RecordMode
-from perishield.sources.open import open_source
-from perishield.streams.chunker import Chunker
-from perishield.streams.epochs import Epochs
-from perishield.streams.layout import POOL, RECORDINGS
-from perishield.streams.segments import MediaRoot, SegmentWriter
+from perishield.model.site import Camera
+from perishield.roles.ingest_account import CameraAccount, Told
+from perishield.roles.ingest_stream import Outlets, StreamIngest, Workshop
+from perishield.streams.layout import POOL, RECORDINGS, detect_stream
+from perishield.streams.policy import Schedule
 
-log = Log("ingest")
-
-_FIRST_PAUSE_S = 1.0
-_LONGEST_PAUSE_S = 30.0
 _TELL_FIRST_S = 1.0
 _TELL_EVERY_S = 5.5
-
-
-class Source(Protocol):
-    """What `open_source` gives."""
-
-    low_delay: bool
-
-    async def run(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cutting:
-    """How chunks and segments are cut; seconds and bytes."""
-
-    segment_s: float
-    chunk_s: float
-    chunk_bytes: int
-    low_delay_chunk_s: float
-    file_root: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,53 +30,55 @@ class Listeners:
 class CameraIngest:
     """Runs from `start` to `stop`. `tick` must be called several times a second."""
 
-    def __init__(self, camera: Camera, root: MediaRoot, cutting: Cutting, epochs: Epochs, listeners: Listeners) -> None:
+    def __init__(self, camera: Camera, workshop: Workshop, listeners: Listeners, journal: Told) -> None:
         self.camera = camera
-        self._root = root
-        self._cutting = cutting
-        self._epochs = epochs
+        self._workshop = workshop
         self._listeners = listeners
+        self._schedule = Schedule(camera.recording)
+        self._account = CameraAccount(journal, camera.id, self._withheld)
         self._watched_until = 0.0
-        self._source: Source | None = None
-        self._chunker: Chunker | None = None
         self._fault: StorageError | None = None
         self._state = StreamState(camera=camera.id, condition=StreamCondition.OFF, since=time.time())
         self._told = 0.0
         # Listeners join after us: what they missed is repeated soon, and then now and then.
         self._tell_again_s = _TELL_FIRST_S
-        self._task: asyncio.Task[None] | None = None
+        self._main = StreamIngest(
+            camera, workshop, Outlets(self._on_chunk, listeners.on_segment, self._on_state, self._on_fault, self._pool)
+        )
+        self._detect = self._detect_stream() if camera.analysis.enabled and camera.detect_url else None
+        self._detecting = False
 
     def start(self, delay_s: float) -> None:
         """Connect after `delay_s`, so that many cameras do not begin at once."""
-        if self.camera.enabled:
-            self._task = asyncio.get_running_loop().create_task(self._run(delay_s), name=f"camera {self.camera.id}")
-        else:
+        if not self.camera.enabled:
+            self._account.disabled()
             self._tell(self._state)
+            return
+        self._set_delay()
+        self._main.start(delay_s)
+        if self._detect is not None:
+            self._detect.start(delay_s)
 
-    async def stop(self) -> None:
-        """Disconnect, write what waits, close the segment."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+    async def stop(self, *, retired: bool = False) -> None:
+        """Disconnect, write what waits, end the segment. `retired`: the camera was removed or switched off."""
+        await self._main.stop()
+        if self._detect is not None:
+            await self._detect.stop()
+        if retired:
+            self._account.disabled()
         self._tell(StreamState(camera=self.camera.id, condition=StreamCondition.OFF, since=time.time()))
 
     def update(self, camera: Camera) -> bool:
         """Take in changed settings; False where they need a new connection instead."""
         old = self.camera
-        if (old.url, old.username, old.password, old.enabled) != (
-            camera.url,
-            camera.username,
-            camera.password,
-            camera.enabled,
-        ):
+        if _connection(old) != _connection(camera):
             return False
         self.camera = camera
-        if self._chunker is not None:
-            self._chunker.writer.pool = self._pool
-        self._set_delay()
         if camera.recording != old.recording:
+            self._schedule = Schedule(camera.recording)
+            self._main.set_priority(camera.recording.priority)
             self._tell(self._state)
+        self._set_delay()
         return True
 
     def watch(self, until: float) -> None:
@@ -114,8 +88,9 @@ class CameraIngest:
 
     def tick(self, wall: float) -> None:
         """Write what waited long enough, let low delay end, repeat the state."""
-        if self._chunker is not None:
-            self._chunker.tick(wall)
+        self._main.tick(wall)
+        if self._detect is not None:
+            self._detect.tick(wall)
         if self._watched_until and wall >= self._watched_until:
             self._watched_until = 0.0
             self._set_delay()
@@ -123,78 +98,49 @@ class CameraIngest:
             self._tell_again_s = min(_TELL_EVERY_S, self._tell_again_s * 2)
             self._tell(self._state)
 
-    @property
-    def _pool(self) -> str:
-        return POOL if self.camera.recording.mode is RecordMode.OFF else RECORDINGS
+    def _detect_stream(self) -> StreamIngest:
+        """Pictures for analysis only: always in the pool, without sound, and no footage in anybody's index."""
+        camera = self.camera
+        smaller = replace(camera, id=detect_stream(camera.id), url=camera.detect_url, detect_url="", audio=False)
+        return StreamIngest(
+            smaller,
+            self._workshop,
+            Outlets(
+                self._listeners.on_chunk, lambda row: None, self._on_detect_state, lambda fault: None, lambda wall: POOL
+            ),
+        )
+
+    def _withheld(self, wall: float) -> str:
+        return self._schedule.withheld(wall)
+
+    def _pool(self, wall: float) -> str:
+        return POOL if self._schedule.withheld(wall) else RECORDINGS
 
     def _set_delay(self) -> None:
-        low = self.camera.analysis.enabled or self._watched_until > 0
-        if self._chunker is not None and self._chunker.low_delay != low:
-            self._chunker.low_delay = low
-        if self._source is not None and self._source.low_delay != low:
-            self._source.low_delay = low
+        analysed = self.camera.analysis.enabled
+        # While the smaller stream does not come, the recorded one is analysed.
+        self._main.set_low_delay(self._watched_until > 0 or (analysed and not self._detecting))
+        if self._detect is not None:
+            self._detect.set_low_delay(analysed)
 
-    async def _run(self, delay_s: float) -> None:
-        await asyncio.sleep(delay_s)
-        pause = _FIRST_PAUSE_S
-        while True:
-            began = time.monotonic()
-            epoch = self._epochs.next()
-            try:
-                await self._run_epoch(epoch)
-                log.warning("camera.ended", camera=self.camera.id)
-                self._failed(epoch, "gone", f"camera '{self.camera.id}': its stream ended")
-            except PeriShieldError as error:
-                log.error("camera.failed", camera=self.camera.id, code=error.code, message=error.message)
-                self._failed(epoch, error.code, error.message)
-            except Exception:
-                log.exception("camera.crashed", camera=self.camera.id)
-                self._failed(
-                    epoch, "error", f"camera '{self.camera.id}': stopped by a fault of this program; see its log"
-                )
-            pause = _FIRST_PAUSE_S if time.monotonic() - began > _LONGEST_PAUSE_S else pause
-            await asyncio.sleep(pause)
-            pause = min(_LONGEST_PAUSE_S, pause * 2)
+    def _on_chunk(self, chunk: ChunkRef) -> None:
+        self._account.chunk(chunk)
+        self._listeners.on_chunk(chunk)
 
-    async def _run_epoch(self, epoch: int) -> None:
-        cutting = self._cutting
-        writer = SegmentWriter(
-            self._root, self.camera.id, self._pool, cutting.segment_s, self._listeners.on_segment, self._on_fault
-        )
-        self._fault = None
-        self._chunker = Chunker(
-            self.camera.id,
-            epoch,
-            writer,
-            self._listeners.on_chunk,
-            chunk_s=cutting.chunk_s,
-            chunk_bytes=cutting.chunk_bytes,
-            low_delay_chunk_s=cutting.low_delay_chunk_s,
-        )
-        try:
-            self._source = open_source(self.camera, self._chunker, self._tell, epoch=epoch, file_root=cutting.file_root)
+    def _on_state(self, state: StreamState) -> None:
+        self._account.stream(state)
+        self._tell(state)
+
+    def _on_detect_state(self, state: StreamState) -> None:
+        live = state.condition is StreamCondition.LIVE
+        if live != self._detecting:
+            self._detecting = live
             self._set_delay()
-            await self._source.run()
-        finally:
-            self._source = None
-            self._chunker.close()
-            self._chunker = None
 
     def _on_fault(self, error: StorageError | None) -> None:
         self._fault = error
+        self._account.storage(error)
         self._tell(self._state)
-
-    def _failed(self, epoch: int, code: str, message: str) -> None:
-        self._tell(
-            StreamState(
-                camera=self.camera.id,
-                condition=StreamCondition.FAILED,
-                since=time.time(),
-                epoch=epoch,
-                code=code,
-                message=message,
-            )
-        )
 
     def _tell(self, state: StreamState) -> None:
         self._state = state
@@ -203,8 +149,23 @@ class CameraIngest:
             fault = self._fault
             state = replace(
                 state,
-                recording=self.camera.recording.mode is not RecordMode.OFF and fault is None,
+                recording=not self._schedule.withheld(self._told) and fault is None,
                 code=fault.code if fault else state.code,
                 message=fault.message if fault else state.message,
             )
         self._listeners.on_state(state)
+
+
+def _connection(camera: Camera) -> tuple[object, ...]:
+    """Settings that only a new connection can follow."""
+    return (
+        camera.url,
+        camera.username,
+        camera.password,
+        camera.enabled,
+        camera.transport,
+        camera.audio,
+        camera.tls_fingerprint,
+        camera.detect_url,
+        bool(camera.detect_url) and camera.analysis.enabled,
+    )

@@ -280,10 +280,25 @@ def read_journal(folder: Path, start: float, end: float) -> list[JournalEntry]:
     return found
 
 
-def _entries(path: Path) -> Iterator[JournalEntry]:
+def forward_leaps(folder: Path, since: float) -> list[tuple[float, float]]:
+    """Moments (from, to) between which the clock was set forward, told on that day or later; blocks on the disk."""
+    found: list[tuple[float, float]] = []
+    for name in sorted(_names(folder)):
+        if name.endswith(".ndjson") and name >= f"{_day_of(since)}.ndjson":
+            found += (
+                (entry.wall, entry.until)
+                for entry in _entries(folder / name, b'"clock"')
+                if entry.state == CLOCK and entry.detail.startswith("+") and entry.until > entry.wall
+            )
+    return found
+
+
+def _entries(path: Path, holding: bytes = b"") -> Iterator[JournalEntry]:
     try:
         with path.open("rb") as file:
             for line in file:
+                if holding not in line:
+                    continue
                 try:
                     yield _decoder.decode(line)
                 except (msgspec.DecodeError, ValueError):

@@ -28,6 +28,19 @@ _row_decoder = msgspec.json.Decoder(SegmentRow)
 _row_encoder = msgspec.json.Encoder()
 
 
+_DETECT = "~detect"
+
+
+def detect_stream(camera: str) -> str:
+    """The name of a camera's smaller stream, which is analysed: a stream and a folder of the pool, but no camera."""
+    return f"{camera}{_DETECT}"
+
+
+def main_camera(stream: str) -> str:
+    """The camera that a stream belongs to."""
+    return stream.removesuffix(_DETECT)
+
+
 def hour_folder(pool: str, camera: str, wall: float) -> str:
     """The folder of that moment, relative to the media root."""
     return f"{pool}/{camera}/{time.strftime('%Y-%m-%d/%H', time.gmtime(whole_second(wall)))}"
@@ -124,8 +137,8 @@ def disk_full(camera: str, media: str | Path) -> StorageError:
 
 def overload(camera: str, media: str | Path) -> StorageError:
     return StorageError(
-        f"camera '{camera}': not recorded, the disk of {media} cannot keep up; use a faster one, fewer cameras or lower "
-        "bit rates",
+        f"camera '{camera}': not recorded, the disk of {media} cannot keep up; take a faster one, fewer cameras or "
+        "lower bit rates",
         code="overload",
         camera=camera,
         folder=str(media),

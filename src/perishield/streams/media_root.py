@@ -8,13 +8,13 @@ from perishield.streams.mount import Mount
 
 
 class MediaRoot:
-    """One media folder, or the pools of it that lie on one file system.
+    """A media folder with its pools, which may lie on different file systems.
 
-    `full`: the free-space guard forbids writing. `mounts`: what must be mounted for writing to a pool, by its name;
-    pools without one are not watched.
+    `full`: pools that the free-space guard forbids to write to. `mounts`: what must be mounted for writing to a pool,
+    by its name; pools without one are not watched.
     """
 
     def __init__(self, path: Path, mounts: dict[str, Mount] | None = None) -> None:
         self.path = str(path)
-        self.full = False
+        self.full: set[str] = set()
         self.mounts = mounts or {}

@@ -1,4 +1,4 @@
-"""Storage that may vanish: a share or disk that is no longer mounted must not be mistaken for the empty folder below it.
+"""Storage that may vanish: a share or disk that is not mounted must not be mistaken for the empty folder below it.
 
 What is mounted is known by a file with a random name in it, `.perishield-media`, and by the device number, which spares
 reading that file every time. Both are remembered in the data folder; what does not match is refused.

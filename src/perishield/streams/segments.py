@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from perishield.log import Log
 from perishield.model.errors import StorageError
 from perishield.model.media import TIMESCALE, AudioFormat, Packet, SegmentRow, VideoFormat
-from perishield.streams.disk_writer import Ending, Piece, SegmentFile
-from perishield.streams.disk_writer import Place as Place
+from perishield.streams.disk_writer import Ending, Piece, Place, SegmentFile
 from perishield.streams.layout import disk_full, overload
-from perishield.streams.media_root import MediaRoot as MediaRoot
+from perishield.streams.media_root import MediaRoot
 from perishield.streams.write_queue import WriteAtOnce, Writing
+
+__all__ = ["MediaRoot", "Place", "SegmentWriter"]
 
 log = Log("streams")
 
@@ -80,7 +81,7 @@ class SegmentWriter:
             file = self._file_for(first, video, epoch, audio)
         if file is None:
             return None
-        if self._queue.root.full:
+        if file.pool in self.root.full:
             self._fail(disk_full(self.camera, self.root.path))
             return None
         return file.start
@@ -97,19 +98,22 @@ class SegmentWriter:
             and video is file.video
             and audio is file.audio
             and epoch == file.epoch
-            and self.priority >= self._queue.floor
+            and not self._gives_way(self._queue)
         ):
             return file
         self.close()
         if self.fault is not None and time.monotonic() < self._retry_at:
             return None
         queue = self._writing[self.pool] if self._writing is not None else self._at_once
-        if self.priority < queue.floor:
+        if self._gives_way(queue):
             self._fail(overload(self.camera, self.root.path))
             return None
         self._queue = queue
         self._file = file = SegmentFile(self.camera, self.pool, epoch, video, audio, first)
         return file
+
+    def _gives_way(self, queue: Writing) -> bool:
+        return queue.floor is not None and self.priority < queue.floor
 
     def append(
         self,

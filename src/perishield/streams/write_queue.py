@@ -20,7 +20,12 @@ from perishield.streams.media_root import MediaRoot
 
 log = Log("streams")
 
+REFUSED = 1 << 62
+"""As `floor`: no camera is written for now."""
+
 _AT_ONCE_S = 0.01
+_BATCH = 1 << 20
+"""So many bytes are handed over without waiting for more: cameras that show key frames in step bring much at once."""
 _Order = Piece | Ending
 
 
@@ -28,8 +33,8 @@ class Writing(Protocol):
     """What segment writers give their orders to."""
 
     root: MediaRoot
-    floor: int
-    """Cameras of lower priority are not written for now."""
+    floor: int | None
+    """Cameras of lower priority are not written for now; None: all are."""
 
     def admits(self, size: int) -> bool: ...
 
@@ -41,7 +46,7 @@ class WriteAtOnce:
 
     def __init__(self, root: MediaRoot) -> None:
         self.root = root
-        self.floor = _NONE_BELOW
+        self.floor: int | None = None
         self._disk = DiskWriter(root)
 
     def admits(self, size: int) -> bool:
@@ -56,21 +61,26 @@ class WriteAtOnce:
             order.done(order)
 
 
-_NONE_BELOW = -(1 << 62)
-REFUSED = 1 << 62
-"""As `floor`: no camera is written for now."""
+class Budget:
+    """Bytes that may wait for all disks together; `used` do."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
 
 
 class WriteQueue:
-    """Orders for one media root, carried out by a thread that begins with the first of them.
+    """Orders for one pool, carried out by a thread that begins with the first of them.
 
-    At most `limit` bytes wait for the disk. `on_written` is called from that thread after a batch with chunks in it.
+    What waits for the disk counts against `budget`, of which one queue gets at most three quarters, so that a disk
+    that hangs leaves room for another. `on_written` is called from that thread after a batch with chunks in it.
     """
 
-    def __init__(self, root: MediaRoot, limit: int, on_written: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, root: MediaRoot, budget: Budget, on_written: Callable[[], None] = lambda: None) -> None:
         self.root = root
-        self.limit = limit
-        self.floor = _NONE_BELOW
+        self.budget = budget
+        self.limit = budget.limit * 3 // 4
+        self.floor: int | None = None
         self.queued = 0
         """Bytes not yet written."""
         self.refused = 0
@@ -78,6 +88,7 @@ class WriteQueue:
         self._loop = asyncio.get_running_loop()
         self._on_written = on_written
         self._gathered: list[_Order] = []
+        self._fresh = 0
         self._handed: deque[float] = deque()
         self._last = 0.0
         self._soon: asyncio.Handle | None = None
@@ -91,9 +102,15 @@ class WriteQueue:
         """For how long the oldest batch has waited."""
         return time.monotonic() - self._handed[0] if self._handed else 0.0
 
+    @property
+    def fill(self) -> float:
+        """The share of its room that is in use."""
+        return self.queued / self.limit if self.queued else 0.0
+
     def admits(self, size: int) -> bool:
         """Whether there is room for a chunk of that size."""
-        if self.queued + size <= self.limit or not self.queued:
+        budget = self.budget
+        if (self.queued + size <= self.limit and budget.used + size <= budget.limit) or not self.queued:
             return True
         self.refused += 1
         return False
@@ -102,7 +119,11 @@ class WriteQueue:
         """Have it done with the next batch, or very soon."""
         self._gathered.append(order)
         self.queued += order.size
-        if at_once and self._soon is None:
+        self.budget.used += order.size
+        self._fresh += order.size
+        if self._fresh >= _BATCH:
+            self.hand_over()
+        elif at_once and self._soon is None:
             # Not sooner than a hundredth of a second after the batch before: a thread is woken for each.
             wait = self._last + _AT_ONCE_S - time.monotonic()
             self._soon = (
@@ -117,7 +138,7 @@ class WriteQueue:
         batch = self._gathered
         if not batch:
             return
-        self._gathered = []
+        self._gathered, self._fresh = [], 0
         self._last = time.monotonic()
         self._handed.append(self._last)
         self._idle.clear()
@@ -163,6 +184,7 @@ class WriteQueue:
         self._handed.popleft()
         for order in batch:
             self.queued -= order.size
+            self.budget.used -= order.size
             try:
                 order.done(order)  # type: ignore[arg-type]
             except Exception:
