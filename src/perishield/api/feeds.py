@@ -67,6 +67,7 @@ class Feeds:
 
     def _segment(self, row: SegmentRow) -> None:
         self._services.footage.closed(row)
+        self._services.storage.worker.closed(row)
 
     def _removed(self, message: SegmentRemoved) -> None:
         self._services.footage.removed(message)

@@ -30,6 +30,7 @@ from perishield.api.tokens import Tokens
 from perishield.bus import LocalBus
 from perishield.live.hub import LiveHub
 from perishield.recording.segment_reader import Footage
+from perishield.recording.storage.library import Storage
 from perishield.store.database import Database
 
 
@@ -56,12 +57,13 @@ class Services:
     slots: Slots
     footage: FootageIndex
     library: Footage
+    storage: Storage
     playback: Playback
-    pictures: Pictures
     ledger: LedgerBook
     holds: HoldPublisher
     keeper: Keeper
     metrics: Metrics
+    pictures: Pictures
     examiner: Examiner = field(default_factory=Examiner)
     jobs: set[asyncio.Task[None]] = field(default_factory=set)
     """What runs beside the requests; one that ends is a fault."""

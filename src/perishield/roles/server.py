@@ -11,7 +11,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Coroutine, Generator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +56,9 @@ from perishield.log import Log, LogFormat
 from perishield.model.errors import ConfigError, PeriShieldError, PortTakenError
 from perishield.model.rules import rule_from_dict
 from perishield.model.site import Camera
+from perishield.model.storage import StoragePlan
 from perishield.recording.clip import cut_clip
-from perishield.recording.segment_reader import LocalFootage
+from perishield.recording.storage.library import open_storage
 from perishield.store.cameras import add_camera, list_cameras
 from perishield.store.database import Database, sqlite_url
 from perishield.store.rules import add_rule
@@ -98,6 +99,7 @@ class ServerConfig:
     pool_minutes: float = 30.0
     sprites_mib: int = 512
     still_decoder: str = ""
+    storage: StoragePlan = field(default_factory=StoragePlan)
     demo: bool = False
     seed: Seed | None = None
     static: Path | None = None
@@ -119,7 +121,8 @@ async def assembled(
     streams, processes = Streams(push), Processes(push)
     footage = FootageIndex(database, config.media_dir)
     ledger = LedgerBook(database, footage, config.data_dir, config.media_dir)
-    library = LocalFootage(config.media_dir)
+    storage = await open_storage(database, config.media_dir, config.storage)
+    library = storage.library
     playback = Playback(database, library, config.media_dir)
     services = Services(
         database=database,
@@ -148,17 +151,18 @@ async def assembled(
         slots=Slots(),
         footage=footage,
         library=library,
+        storage=storage,
         playback=playback,
+        ledger=ledger,
+        holds=HoldPublisher(database, config.data_dir / "holds.json"),
+        keeper=Keeper(database, config.media_dir, footage.kept, pool_s=config.pool_minutes * 60),
+        metrics=Metrics(streams, processes, ledger, config.media_dir),
         pictures=Pictures(
             playback,
             config.data_dir / "cache" / "sprites",
             most_bytes=config.sprites_mib << 20,
             hardware=config.still_decoder,
         ),
-        ledger=ledger,
-        holds=HoldPublisher(database, config.data_dir / "holds.json"),
-        keeper=Keeper(database, config.media_dir, footage.kept, pool_s=config.pool_minutes * 60),
-        metrics=Metrics(streams, processes, ledger, config.media_dir),
         demo=config.demo,
     )
     feeds = Feeds(services)
@@ -184,6 +188,7 @@ async def assembled(
             "clips": clips.run(),
             "keeper": services.keeper.run(),
             "footage": services.footage.run(),
+            "storage": storage.worker.run(),
             "footage-compare": services.footage.keep_comparing(),
             "live": live.ask_low_delay(bus),
             "token": _keep_token(services.tokens, config.run_dir / "token"),
@@ -195,8 +200,8 @@ async def assembled(
         for job in services.jobs:
             job.cancel()
         await asyncio.gather(*services.jobs, return_exceptions=True)
-        await services.pictures.close()
         await windows.close()
+        await services.pictures.close()
         await database.close()
         await asyncio.to_thread(spool.close)
 
