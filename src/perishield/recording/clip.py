@@ -2,7 +2,8 @@
 
 Nothing is re-encoded. A clip begins with the key frame at or before the time asked for and is made of whole chunks;
 only their decode times are rewritten, so that they run on from zero. Where footage is missing the next frame follows at
-once, and the note says how much is missing. It ends where the camera changed its codec or picture.
+once, and the note says how much is missing. It ends where the camera changed its codec or picture. Its sound is that of
+the first segment which has any; where another's is of another kind, or there is none, the clip is silent.
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ from pathlib import Path
 from perishield.model.errors import StorageError
 from perishield.model.media import TIMESCALE, SegmentRow
 from perishield.recording.index import list_segments
-from perishield.streams.fmp4 import index_room, rewrite_decode_time, segment_index, with_duration
+from perishield.streams.fmp4 import (
+    index_room,
+    rewrite_decode_time,
+    segment_index,
+    with_duration,
+    without_sound_chunk,
+)
 from perishield.streams.fmp4_reader import Chunk, Init, read_init, walk
 from perishield.streams.layout import storage_error, with_no_trace
 
@@ -60,6 +67,7 @@ class Clip:
         self._notes: list[str] = []
         self._changed = False
         self._number = 0
+        self._rows: list[SegmentRow] = []
         self._wall_end = 0.0
         self._epoch = 0
         self._stream_end = 0
@@ -81,6 +89,7 @@ class Clip:
         """moof+mdat pairs in order. Raises StorageError (`missing`) where there is no footage at all."""
         rows = list_segments(self._media, self.camera, self._start, self._end)
         self.keyframes = sum(len(row.keyframes) for row in rows)
+        self._rows = rows
         for row in rows:
             yield from self._of_segment(row)
             if self._changed:
@@ -115,13 +124,30 @@ class Clip:
                 if len(data) < chunk.length:
                     return
                 if self.init is None:
-                    self.init, self.wall = init, wall
-                self._place(row, chunk, wall)
+                    self.init, self.wall = self._heard(init), wall
+                if chunk.sound_sizes and init.sound_entry != self.init.sound_entry:
+                    data = bytearray(without_sound_chunk(data))
+                self._place(row, chunk, wall, len(data))
                 rewrite_decode_time(data, self.ticks - chunk.duration, self._number)
                 self._number += 1
                 yield data
         finally:
             os.close(fd)
+
+    def _heard(self, first: Init) -> Init:
+        """The init segment of the first file with sound, if its pictures are the same: sound may set in late."""
+        row = next((row for row in self._rows if row.audio), None)
+        if first.audio is not None or row is None:
+            return first
+        try:
+            fd = os.open(self._media / row.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return first
+        try:
+            init = read_init(fd)
+        finally:
+            os.close(fd)
+        return init if init is not None and init.sample_entry == first.sample_entry else first
 
     def _first_offset(self, row: SegmentRow, init: Init) -> int:
         """Where to begin in that file: at its first chunk, or in the first file at the last key frame in time."""
@@ -130,7 +156,7 @@ class Clip:
         wanted = (self._start - row.start) * TIMESCALE
         return max((offset for ticks, offset in row.keyframes if ticks <= wanted), default=len(init.data))
 
-    def _place(self, row: SegmentRow, chunk: Chunk, wall: float) -> None:
+    def _place(self, row: SegmentRow, chunk: Chunk, wall: float, length: int) -> None:
         """Advance `ticks` to the end of this chunk; its decode time is what remains before its duration."""
         stream = row.stream_time + chunk.decode_time
         if self.frames:
@@ -146,7 +172,7 @@ class Clip:
             self.pieces.append((0, 0))
         size, ticks = self.pieces[-1]
         self.ticks += chunk.duration
-        self.pieces[-1] = (size + chunk.length, ticks + chunk.duration)
+        self.pieces[-1] = (size + length, ticks + chunk.duration)
         self.frames += len(chunk.sizes)
         self._epoch, self._stream_end = row.epoch, stream + chunk.duration
         self._wall_end = wall + chunk.duration / TIMESCALE
