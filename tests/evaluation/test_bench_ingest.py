@@ -20,6 +20,15 @@ def test_both_record_every_camera_and_are_measured(monkeypatch: pytest.MonkeyPat
     assert shares[-1] == 1.0
 
 
+@pytest.mark.real("ffmpeg")
+def test_both_record_over_udp_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_ingest, "_SETTLE_S", 0.5)
+    figures = bench_ingest.run(2, 2.0, "ffmpeg", transport="udp")
+    assert figures["transport"] == "udp"
+    assert figures["frames"] >= 2 * 25 * 2
+    assert figures["frames_lost"] == 0
+
+
 def test_a_missing_peer_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(PeriShieldError, match="apt install ffmpeg") as caught:
@@ -31,3 +40,8 @@ def test_a_missing_peer_is_named_with_its_package(monkeypatch: pytest.MonkeyPatc
 def test_arguments_that_make_no_sense_are_refused(cameras: int, seconds: float, peer: str) -> None:
     with pytest.raises(ConfigError, match="bench ingest"):
         bench_ingest.run(cameras, seconds, peer)
+
+
+def test_an_unknown_transport_is_refused() -> None:
+    with pytest.raises(ConfigError, match="bench ingest"):
+        bench_ingest.run(1, 1.0, "none", transport="pigeon")

@@ -19,10 +19,12 @@ app = typer.Typer(
 )
 bench = typer.Typer(no_args_is_help=True, help="Measure this machine, beside a peer or a baseline.")
 models = typer.Typer(no_args_is_help=True, help="Detection models: what there is, fetch, verify.")
+faults = typer.Typer(help="Break it on purpose, and check what was promised.", no_args_is_help=True)
 recordings = typer.Typer(no_args_is_help=True, help="Recorded footage: rebuild its index, check its files.")
 app.add_typer(bench, name="bench")
 app.add_typer(models, name="models")
 app.add_typer(recordings, name="recordings")
+app.add_typer(faults, name="faults")
 
 Config = Annotated[Path | None, typer.Option("--config", "-c", help="Settings file (default: ./perishield.toml).")]
 Data = Annotated[Path | None, typer.Option(help="Data folder (default: that of the settings).")]
@@ -103,12 +105,13 @@ def bench_ingest(
     cameras: Annotated[int, typer.Option(min=1, max=1000)] = 100,
     seconds: Annotated[float, typer.Option(min=5)] = 30,
     peer: Annotated[str, typer.Option(help="ffmpeg, or none.")] = "ffmpeg",
+    transport: Annotated[str, typer.Option(help="tcp or udp, for both.")] = "tcp",
     json: Json = False,
 ) -> None:
     """CPU and memory of recording N cameras, beside one ffmpeg per camera."""
     from perishield.cli import bench as command
 
-    command.ingest(cameras, seconds, peer, as_json=json)
+    command.ingest(cameras, seconds, peer, transport=transport, as_json=json)
 
 
 @bench.command("start")
@@ -117,6 +120,18 @@ def bench_start(rounds: Annotated[int, typer.Option(min=1)] = 15, json: Json = F
     from perishield.cli import bench as command
 
     command.start(rounds, as_json=json)
+
+
+@faults.command("recorder")
+def faults_recorder(
+    case: Annotated[list[str] | None, typer.Option(help="Only this one; may be given several times.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer repetitions.")] = False,
+    json: Json = False,
+) -> None:
+    """Kill, fill, freeze, unmount and cut under a running recorder. Exit code 1: a promise was broken."""
+    from perishield.cli import faults as command
+
+    command.recorder(case or [], quick=quick, as_json=json)
 
 
 @models.command("list")

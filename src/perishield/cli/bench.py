@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from perishield.cli.output import print_figures, print_json, progress
 
 
-def ingest(cameras: int, seconds: float, peer: str, *, as_json: bool) -> None:
+def ingest(cameras: int, seconds: float, peer: str, *, transport: str, as_json: bool) -> None:
     from perishield.evaluation import bench_ingest
 
     with progress(f"{cameras} cameras") as advance:
-        _print(bench_ingest.run(cameras, seconds, peer, progress=advance), as_json)
+        _print(bench_ingest.run(cameras, seconds, peer, progress=advance, transport=transport), as_json)
 
 
 def start(rounds: int, *, as_json: bool) -> None:

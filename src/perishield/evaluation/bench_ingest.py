@@ -26,21 +26,25 @@ from perishield.evaluation.process_usage import Usage, UsageMeter, machine
 from perishield.evaluation.texture_clip import write_clip
 from perishield.model.errors import ConfigError, PeriShieldError
 from perishield.model.media import TIMESCALE
-from perishield.model.site import Analysis, Camera, Site
+from perishield.model.site import Analysis, Camera, Site, Transport
 from perishield.recording.index import list_segments
 from perishield.settings import Ingest
 
 Advance = Callable[[float], None]
 
 PEERS = ("ffmpeg", "none")
+TRANSPORTS = ("tcp", "udp")
 _FPS = 25
 _SETTLE_S = 5.0
 _START_S = 60.0
 _SEGMENT_S = 10
 
 
-def run(cameras: int, seconds: float, peer: str = "ffmpeg", progress: Advance | None = None) -> dict[str, Any]:
-    """Measure; `cpu_ratio` and `pss_ratio` are ours divided by the peer's, None without one.
+def run(
+    cameras: int, seconds: float, peer: str = "ffmpeg", progress: Advance | None = None, *, transport: str = "tcp"
+) -> dict[str, Any]:
+    """Measure; `cpu_ratio` and `pss_ratio` are ours divided by the peer's, None without one. Both read over
+    `transport`.
 
     `frames_lost` counts the frames missing between the first and the last one recorded of every camera. Raises
     PeriShieldError: `peer_missing`, `bench_failed`; ConfigError for arguments that make no sense.
@@ -49,6 +53,8 @@ def run(cameras: int, seconds: float, peer: str = "ffmpeg", progress: Advance | 
         raise ConfigError("bench ingest: --cameras takes 1 to 1000, --seconds 1 to 3600")
     if peer not in PEERS:
         raise ConfigError(f"bench ingest: unknown peer {peer!r}; use one of {', '.join(PEERS)}")
+    if transport not in TRANSPORTS:
+        raise ConfigError(f"bench ingest: unknown transport {transport!r}; use one of {', '.join(TRANSPORTS)}")
     program = _ffmpeg() if peer == "ffmpeg" else ""
     advance = progress or (lambda share: None)
     with ExitStack() as stack:
@@ -57,16 +63,19 @@ def run(cameras: int, seconds: float, peer: str = "ffmpeg", progress: Advance | 
         advance(0.05)
         port = stack.enter_context(_farm(folder / "clip.mp4"))
         urls = [f"rtsp://127.0.0.1:{port}/clip?{index}" for index in range(cameras)]
-        ours = _ours(urls, seconds, folder / "ours", lambda share: advance(0.05 + 0.45 * share))
+        ours = _ours(urls, seconds, folder / "ours", lambda share: advance(0.05 + 0.45 * share), Transport(transport))
         frames, lost = _count(folder / "ours" / "media", cameras)
         shutil.rmtree(folder / "ours")
         theirs = None
         if program:
-            theirs = _theirs(program, urls, seconds, folder / "peer", lambda share: advance(0.5 + 0.5 * share))
+            theirs = _theirs(
+                program, urls, seconds, folder / "peer", lambda share: advance(0.5 + 0.5 * share), transport
+            )
     advance(1.0)
     return {
         "cameras": cameras,
         "seconds": seconds,
+        "transport": transport,
         "cpu_cores": round(ours.cores, 4),
         "peer_cpu_cores": round(theirs.cores, 4) if theirs else None,
         "cpu_ratio": round(ours.cores / theirs.cores, 4) if theirs else None,
@@ -140,10 +149,10 @@ def _farm(clip: Path) -> Iterator[int]:
         yield port
 
 
-def _ours(urls: Sequence[str], seconds: float, data: Path, advance: Advance) -> Usage:
+def _ours(urls: Sequence[str], seconds: float, data: Path, advance: Advance, transport: Transport) -> Usage:
     media = data / "media"
     cameras = tuple(
-        Camera(id=f"cam-{index}", name=f"cam-{index}", url=url, analysis=Analysis(enabled=False))
+        Camera(id=f"cam-{index}", name=f"cam-{index}", url=url, analysis=Analysis(enabled=False), transport=transport)
         for index, url in enumerate(urls)
     )
     shipped = Ingest()
@@ -166,13 +175,13 @@ def _ours(urls: Sequence[str], seconds: float, data: Path, advance: Advance) -> 
         return _measure([child.pid], seconds, advance)
 
 
-def _theirs(program: str, urls: Sequence[str], seconds: float, folder: Path, advance: Advance) -> Usage:
+def _theirs(program: str, urls: Sequence[str], seconds: float, folder: Path, advance: Advance, transport: str) -> Usage:
     children: list[subprocess.Popen[bytes]] = []
     folders = [folder / f"cam-{index}" for index in range(len(urls))]
     try:
         for url, target in zip(urls, folders, strict=True):
             target.mkdir(parents=True)
-            command = [program, "-nostdin", "-loglevel", "error", "-rtsp_transport", "tcp", "-i", url, "-c", "copy"]
+            command = [program, "-nostdin", "-loglevel", "error", "-rtsp_transport", transport, "-i", url, "-c", "copy"]
             command += ["-f", "segment", "-segment_time", str(_SEGMENT_S), "-reset_timestamps", "1"]
             children.append(subprocess.Popen([*command, str(target / "%05d.mp4")], stdin=subprocess.DEVNULL))
             time.sleep(0.02)

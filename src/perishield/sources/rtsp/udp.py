@@ -25,7 +25,7 @@ _FASTEST_CAMERA = 12_500_000
 """Bytes a second of a 100 Mbit/s network socket, at which a camera sends its key frames."""
 _OVERHEAD = 2
 """The kernel counts about twice a datagram's bytes against the receive buffer."""
-_LONGEST_REST_S = 0.04
+_LONGEST_REST_S = 0.12
 _TRIES = 64
 _MOST_AT_ONCE = 4_096
 """Datagrams in a row; the rest waits for the event loop's next turn."""

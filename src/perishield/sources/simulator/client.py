@@ -281,7 +281,7 @@ class SimulatorClient(asyncio.Protocol):
             pair = str(self._channels[0]) if faults.single_channel else "{}-{}".format(*self._channels)
             granted = "RTP/AVP/TCP;unicast" + ("" if faults.channels_missing else f";interleaved={pair}")
             self._grant(request, granted, self._timeline)
-        elif "RTP/AVP;" in asked and ports is not None and not faults.refuse_udp and self._transport is not None:
+        elif ("RTP/AVP;" in asked or "RTP/AVP/UDP;" in asked) and ports is not None and not faults.refuse_udp and self._transport is not None:
             self._target = (self._transport.get_extra_info("peername")[0], int(ports[1]))
             port = self._datagrams.port
             granted = f"RTP/AVP/UDP;unicast;client_port={ports[1]}-{ports[2]}"
