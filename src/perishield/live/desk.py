@@ -46,6 +46,7 @@ class Told:
     epoch: int = -1
     stream_time: int = 0
     rtp: int = 0
+    wall: float = 0.0
     restream_port: int = 0
     restream_viewers: int = 0
     webrtc_viewers: int = 0

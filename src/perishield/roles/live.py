@@ -1,7 +1,7 @@
 """The live process: RTSP restream and WebRTC, for viewers that do not come to the API's own sockets.
 
-It stands apart because each WebRTC viewer costs processor time in encryption, which
-the API's event loop would pay with its answers.
+It stands apart so that a stall of the API's event loop never shows in a picture, nor encryption for viewers in an alarm
+(docs/decisions/0012-live-out.md).
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ class Live:
         else:
             moment = peer.moment()
             if moment is not None:
-                return Told(epoch=moment.epoch, stream_time=moment.stream_time, rtp=moment.rtp)
+                return Told(epoch=moment.epoch, stream_time=moment.stream_time, rtp=moment.rtp, wall=moment.wall)
         return Told()
 
 

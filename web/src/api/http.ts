@@ -58,17 +58,23 @@ async function toProblem(response: Response): Promise<Problem> {
   })
 }
 
-async function send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+async function send(
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+  kind = 'application/json',
+): Promise<Response> {
   const headers: Record<string, string> = { Accept: 'application/json' }
   const token = access.token()
   if (token) headers.Authorization = `Bearer ${token}`
-  if (body !== undefined) headers['Content-Type'] = 'application/json'
+  if (body !== undefined) headers['Content-Type'] = kind
   let response: Response
   try {
     response = await fetch(path, {
       method,
       headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined ? undefined : kind === 'application/json' ? JSON.stringify(body) : (body as string),
       signal: signal ?? null,
       cache: 'no-store',
     })
@@ -79,6 +85,11 @@ async function send(method: string, path: string, body?: unknown, signal?: Abort
   if (response.ok) return response
   if (response.status === 401 && token) access.refused()
   throw await toProblem(response)
+}
+
+/** Text of another content type, for the answer as it is. */
+export async function exchange(path: string, kind: string, text: string): Promise<Response> {
+  return await send('POST', path, text, undefined, kind)
 }
 
 export async function request<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {

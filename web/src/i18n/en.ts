@@ -70,6 +70,19 @@ export const en = {
     quietText: 'New alarms appear here the moment they happen.',
     allAlarms: 'All alarms',
   },
+  player: {
+    lowDelay: 'Low delay',
+    lowDelayText: 'Play over WebRTC: less delay, and boxes trail the picture a little. H.264 cameras only.',
+    usual: 'Usual player',
+    sound: 'Sound',
+    noSound: 'This camera sends no sound.',
+    soundOverWebrtc: 'This camera’s sound plays with “Low delay” only.',
+    why: {
+      codec: 'Browsers cannot take this camera’s codec over WebRTC; set the camera to H.264.',
+      network: 'No WebRTC connection came about: UDP between this browser and the server is blocked.',
+      off: 'WebRTC is switched off on this server.',
+    },
+  },
   condition: {
     connecting: 'Connecting',
     live: 'Live',

@@ -72,6 +72,19 @@ export const zh: Messages = {
     quietText: '新告警发生时会立即显示在这里。',
     allAlarms: '全部告警',
   },
+  player: {
+    lowDelay: '低延迟',
+    lowDelayText: '通过 WebRTC 播放：延迟更低，检测框会略微滞后于画面。仅支持 H.264 摄像机。',
+    usual: '常规播放器',
+    sound: '声音',
+    noSound: '此摄像机没有声音。',
+    soundOverWebrtc: '此摄像机的声音仅能在“低延迟”模式下播放。',
+    why: {
+      codec: '浏览器无法通过 WebRTC 播放此摄像机的编码，请将摄像机设为 H.264。',
+      network: '无法建立 WebRTC 连接：此浏览器与服务器之间的 UDP 被阻断。',
+      off: '此服务器已关闭 WebRTC。',
+    },
+  },
   condition: {
     connecting: '连接中',
     live: '在线',

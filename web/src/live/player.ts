@@ -2,11 +2,13 @@ import { Socket } from '@/api/socket'
 import type { Stream } from '@/api/types'
 import { Appender, type Sink } from '@/live/appender'
 import { acrossGap, Pace, type Span } from '@/live/pace'
+import type { LiveSource, PlayerEvents, PlayerStatus } from '@/live/source'
 import { tracksOf } from '@/live/tracks'
 
 interface Init {
   type: 'init'
   mime: string
+  audio: string
   epoch: number
   width: number
   height: number
@@ -20,13 +22,6 @@ interface Clock {
 }
 
 type Message = Init | Clock | { type: 'state'; data: Stream }
-
-export type PlayerStatus = 'connecting' | 'playing' | 'waiting' | 'unsupported' | 'broken'
-
-export interface PlayerEvents {
-  status: (status: PlayerStatus) => void
-  state: (stream: Stream) => void
-}
 
 const TICK_MS = 250
 const TRACKS_LOST_S = 2.5
@@ -46,10 +41,12 @@ function spans(ranges: TimeRanges): Span[] {
  * Plays `/ws/live/{camera}` in a video element, near the live edge. The element's `currentTime` is the stream time of
  * `epoch`, which is what ties boxes to pictures.
  */
-export class LivePlayer {
+export class LivePlayer implements LiveSource {
   epoch = -1
   /** Codecs string of the stream, for messages. */
   mime = ''
+  /** Codec of the camera's sound, sent or not. */
+  audio = ''
 
   private readonly socket: Socket
   private readonly pace = new Pace()
@@ -75,9 +72,10 @@ export class LivePlayer {
     token: () => string,
     private readonly events: PlayerEvents,
     refused: () => void,
+    sound = false,
   ) {
     this.socket = new Socket(
-      `/ws/live/${encodeURIComponent(camera)}`,
+      `/ws/live/${encodeURIComponent(camera)}${sound ? '?sound=1' : ''}`,
       token,
       {
         text: (message) => this.text(message as Message),
@@ -92,7 +90,6 @@ export class LivePlayer {
   }
 
   start(): void {
-    this.video.muted = true
     this.video.addEventListener('waiting', this.onWaiting)
     this.video.addEventListener('playing', this.onPlaying)
     this.video.addEventListener('error', this.onError)
@@ -117,6 +114,10 @@ export class LivePlayer {
     return this.clockOffset === null ? null : this.clockOffset + this.video.currentTime * 1000
   }
 
+  timeOf(mediaTime: number): number {
+    return mediaTime
+  }
+
   private set(status: PlayerStatus): void {
     if (status === this.status) return
     this.status = status
@@ -131,6 +132,7 @@ export class LivePlayer {
 
   private init(message: Init): void {
     this.mime = message.mime
+    this.audio = message.audio
     this.open = true
     const Source = mediaSourceClass()
     if (!Source || !Source.isTypeSupported(message.mime)) {

@@ -5,6 +5,8 @@ import { i18n, preferred, type Language } from '@/i18n'
 
 export type Theme = 'system' | 'dark' | 'light'
 export type WallSize = 1 | 4 | 9
+/** How live pictures come: the usual way, or with the least delay. */
+export type LivePlayerKind = 'mse' | 'webrtc'
 
 const KEY = 'perishield.preferences'
 
@@ -15,6 +17,7 @@ interface Kept {
   alarmsOpen?: boolean
   boxes?: boolean
   rules?: boolean
+  player?: LivePlayerKind
 }
 
 function read(): Kept {
@@ -33,6 +36,7 @@ export const usePreferences = defineStore('preferences', () => {
   const alarmsOpen = ref(kept.alarmsOpen ?? true)
   const boxes = ref(kept.boxes ?? true)
   const rules = ref(kept.rules ?? true)
+  const player = ref<LivePlayerKind>(kept.player === 'webrtc' ? 'webrtc' : 'mse')
 
   const query = window.matchMedia('(prefers-color-scheme: light)')
   const systemLight = ref(query.matches)
@@ -55,7 +59,7 @@ export const usePreferences = defineStore('preferences', () => {
     },
     { immediate: true },
   )
-  watch([language, theme, wallSize, alarmsOpen, boxes, rules], () => {
+  watch([language, theme, wallSize, alarmsOpen, boxes, rules, player], () => {
     const next: Kept = {
       language: language.value,
       theme: theme.value,
@@ -63,6 +67,7 @@ export const usePreferences = defineStore('preferences', () => {
       alarmsOpen: alarmsOpen.value,
       boxes: boxes.value,
       rules: rules.value,
+      player: player.value,
     }
     localStorage.setItem(KEY, JSON.stringify(next))
   })
@@ -71,5 +76,5 @@ export const usePreferences = defineStore('preferences', () => {
     theme.value = dark.value ? 'light' : 'dark'
   }
 
-  return { language, theme, wallSize, alarmsOpen, boxes, rules, dark, toggleTheme }
+  return { language, theme, wallSize, alarmsOpen, boxes, rules, player, dark, toggleTheme }
 })

@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 from perishield.api.problems import ProblemError
 from perishield.api.security import Parts, require_signature_or_user
 from perishield.api.services import Services
+from perishield.api.times import iso
 from perishield.live.desk import Ask, Told
 from perishield.model.media import TIMESCALE
 
@@ -24,6 +25,7 @@ class MomentOut(TypedDict):
     epoch: int
     stream_time_s: float
     rtp: int
+    wall: str
 
 
 @router.post(
@@ -68,7 +70,7 @@ async def ended(camera: str, peer: str, parts: Parts) -> Response:
 @router.get("/{camera}/{peer}/moment", summary="What ties pictures of this session to the camera's stream time")
 async def moment(camera: str, peer: str, parts: Parts) -> MomentOut:
     told = await _ask(parts, Ask(do="moment", camera=camera, peer=peer))
-    return {"epoch": told.epoch, "stream_time_s": told.stream_time / TIMESCALE, "rtp": told.rtp}
+    return {"epoch": told.epoch, "stream_time_s": told.stream_time / TIMESCALE, "rtp": told.rtp, "wall": iso(told.wall)}
 
 
 async def _ask(parts: Services, question: Ask) -> Told:

@@ -33,6 +33,7 @@ class Moment:
 
     epoch: int
     stream_time: int
+    wall: float
     rtp: int
 
 
@@ -104,7 +105,8 @@ class Flow:
             self._pictures.append(Frame(payloads, time))
             if not behind:
                 stream_time = piece.ref.stream_time + unit.shown - piece.begins
-                self.latest = Moment(piece.ref.epoch, stream_time, time)
+                wall = piece.ref.wall + (unit.shown - piece.begins) / TIMESCALE
+                self.latest = Moment(piece.ref.epoch, stream_time, wall, time)
             self._news[False].set()
             if behind:
                 await asyncio.sleep(size / _PACE)

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from perishield.live.line import Lines, Seat
@@ -76,7 +77,7 @@ class Peer:
         latest = self._flow.latest
         if origin is None or latest is None:
             return None
-        return Moment(latest.epoch, latest.stream_time, (latest.rtp + origin) & 0xFFFFFFFF)
+        return replace(latest, rtp=(latest.rtp + origin) & 0xFFFFFFFF)
 
     def end(self) -> None:
         self._ended.set()
