@@ -30,6 +30,7 @@ AVAILABLE: dict[str, Callable[[], bool]] = {
     "ffmpeg": lambda: shutil.which("ffmpeg") is not None,
     "chromium": lambda: shutil.which("chromium") is not None,
     "vlc": lambda: shutil.which("vlc") is not None,
+    "postgresql": lambda: any(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
     "swift": lambda: swift_programs() is not None,
     "mount": lambda: subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode == 0,
 }

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
+from sqlalchemy.exc import SQLAlchemyError
 
 from perishield.api.footage import FootageIndex
+from perishield.log import Log
 from perishield.model.footage import JournalEntry, LedgerSpan
 from perishield.model.site import CAMERA_ID
 from perishield.recording.index import LONGEST_S, list_segments
@@ -19,9 +21,15 @@ from perishield.recording.ledger_files import JournalView, view_journal
 from perishield.store.copies import removed_footage
 from perishield.store.coverage import HOUR_S, Mark, coverage_between, first_footage, hour_of, marks, save_coverage
 from perishield.store.database import Database
+from perishield.store.segments import indexed_cameras
 from perishield.streams.layout import RECORDINGS
 
+log = Log("ledger")
+
 _HOURS_AT_ONCE = 24
+_MERGE_AFTER_S = 600.0
+_MERGED_S = 32 * 86_400.0
+_PAUSE_S = 0.1
 _LONGEST_HOURS = 1
 """A segment of the hour before may reach into the first one."""
 
@@ -70,21 +78,38 @@ class LedgerBook:
         )
         return to_seconds(whole)
 
+    async def keep_merging(self) -> None:
+        """Until cancelled: merge what the last month holds, so that nobody has to wait for it who asks."""
+        while True:
+            await asyncio.sleep(_MERGE_AFTER_S)
+            try:
+                async with self._database.read() as session:
+                    cameras = await indexed_cameras(session)
+                for camera in cameras:
+                    now = time.time()
+                    if CAMERA_ID.fullmatch(camera):
+                        await self._hours_between(camera, now - _MERGED_S, now - HOUR_S, now)
+                    await asyncio.sleep(_PAUSE_S)
+            except SQLAlchemyError as error:
+                log.error("ledger.unmerged", message=str(error))
+
     async def footage(self, camera: str, start: float, end: float, now: float) -> list[LedgerSpan]:
         """What there is of [start, end), recorded and pooled, each merged; hours are merged once and then kept."""
-        async with self._database.read() as session:
-            oldest = await first_footage(session, camera)
-        found: list[LedgerSpan] = []
-        if oldest is not None:
-            first = max(hour_of(start) - _LONGEST_HOURS, hour_of(oldest))
-            last = min(hour_of(end), hour_of(now) + 1)
-            found = await self._hours(camera, first, last, now)
+        found = await self._hours_between(camera, start, end, now)
         if end > now - LONGEST_S and CAMERA_ID.fullmatch(camera):
             fresh = await asyncio.to_thread(
                 list_segments, self._media, camera, max(start, now - LONGEST_S), min(end, now + AROUND_S)
             )
             found += footage_of(fresh)
         return _joined(found)
+
+    async def _hours_between(self, camera: str, start: float, end: float, now: float) -> list[LedgerSpan]:
+        async with self._database.read() as session:
+            oldest = await first_footage(session, camera)
+        if oldest is None:
+            return []
+        first = max(hour_of(start) - _LONGEST_HOURS, hour_of(oldest))
+        return await self._hours(camera, first, min(hour_of(end), hour_of(now) + 1), now)
 
     async def _hours(self, camera: str, first: int, last: int, now: float) -> list[LedgerSpan]:
         async with self._database.read() as session:
@@ -128,6 +153,3 @@ def _joined(spans: Iterable[LedgerSpan]) -> list[LedgerSpan]:
         # Each an epoch of its own: only wall-clock time says what adjoins.
         joined += merged_footage(((start, lasts, number, 0) for number, (start, lasts) in enumerate(kind)), state)
     return joined
-
-
-assert HOUR_S >= LONGEST_S  # noqa: S101

@@ -59,6 +59,7 @@ from perishield.model.site import Camera
 from perishield.model.storage import StoragePlan
 from perishield.recording.clip import cut_clip
 from perishield.recording.storage.library import open_storage
+from perishield.recording.storage.received import sweep_incoming
 from perishield.store.cameras import add_camera, list_cameras
 from perishield.store.database import Database, sqlite_url
 from perishield.store.rules import add_rule
@@ -122,6 +123,7 @@ async def assembled(
     footage = FootageIndex(database, config.media_dir)
     ledger = LedgerBook(database, footage, config.data_dir, config.media_dir)
     storage = await open_storage(database, config.media_dir, config.storage)
+    await asyncio.to_thread(sweep_incoming, config.media_dir)
     library = storage.library
     playback = Playback(database, library, config.media_dir)
     services = Services(
@@ -190,6 +192,7 @@ async def assembled(
             "footage": services.footage.run(),
             "storage": storage.worker.run(),
             "footage-compare": services.footage.keep_comparing(),
+            "ledger": ledger.keep_merging(),
             "live": live.ask_low_delay(bus),
             "token": _keep_token(services.tokens, config.run_dir / "token"),
         }

@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 
 from sqlalchemy import ColumnElement, and_, delete, func, select, tuple_, update
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from perishield.model.media import SegmentRow
 from perishield.model.storage import CopyState, SegmentCopy
+from perishield.store.coverage import outdate
 from perishield.store.segments import segment_of
 from perishield.store.tables import HoldTable, RemovedFootageTable, SegmentCopyTable, SegmentTable
+from perishield.store.upsert import insert_into
 
 _FIELDS = [field.name for field in fields(SegmentCopy)]
 _AT_ONCE = 500
@@ -45,11 +46,13 @@ async def add_copies(session: AsyncSession, copies: Iterable[SegmentCopy]) -> No
     """Add what is not there yet; a copy that is known stays as it is."""
     values = [asdict(copy) for copy in copies]
     for first in range(0, len(values), _AT_ONCE):
-        await session.execute(insert(SegmentCopyTable).on_conflict_do_nothing(), values[first : first + _AT_ONCE])
+        await session.execute(
+            insert_into(session, SegmentCopyTable).on_conflict_do_nothing(), values[first : first + _AT_ONCE]
+        )
 
 
 async def save_copy(session: AsyncSession, copy: SegmentCopy) -> None:
-    statement = insert(SegmentCopyTable).values(**asdict(copy))
+    statement = insert_into(session, SegmentCopyTable).values(**asdict(copy))
     renewed = {name: statement.excluded[name] for name in _FIELDS if name not in ("segment", "target")}
     await session.execute(statement.on_conflict_do_update(index_elements=["segment", "target"], set_=renewed))
 
@@ -152,7 +155,10 @@ async def find_segment(session: AsyncSession, path: str) -> SegmentRow | None:
 
 async def drop_segment(session: AsyncSession, path: str) -> None:
     """Forget a segment of which no copy is left anywhere."""
-    await session.execute(delete(SegmentTable).where(SegmentTable.path == path))
+    gone = await session.execute(
+        delete(SegmentTable).where(SegmentTable.path == path).returning(SegmentTable.camera, SegmentTable.start)
+    )
+    await outdate(session, [(camera, start) for camera, start in gone])
 
 
 async def prune_lost(session: AsyncSession, before: float) -> None:
