@@ -103,8 +103,9 @@ class Playback:
     async def lasting_reel(self, camera: str, start: float, end: float, gaps: Gaps) -> Reel:
         """The same, ending where it will still end when what is being written now has grown: for links."""
         reel = await self.reel(camera, start, min(end, time.time()), gaps)
-        last = reel.files[-1].part.wall_end
-        if last < reel.end and reel.end > time.time() - LONGEST_S:
+        part = reel.files[-1].part
+        last = part.wall_end - part.lead / TIMESCALE
+        if part.wall_end < reel.end + part.lead / TIMESCALE and reel.end > time.time() - LONGEST_S:
             # The next chunk, once it is there, begins after this.
             return await self.reel(camera, start, math.floor(last * 1000 - 1) / 1000, gaps)
         return reel

@@ -204,7 +204,8 @@ def _look(
         last: Chunk | None = None
         for chunk in walk_by(reader.pread, size, len(init.data)):
             wall = row.start + chunk.decode_time / TIMESCALE
-            if wall >= end:
+            # Pictures are shown later than they are decoded, by what the first one says.
+            if wall >= end + (first.composition[0] / TIMESCALE if first is not None and first.composition else 0.0):
                 break
             if chunk.key and (first is None or wall <= start):
                 first = chunk
