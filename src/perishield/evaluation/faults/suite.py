@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from perishield.evaluation.faults import clock_cases, disk_cases, mounts, network_cases, process_cases
+from perishield.evaluation.faults import (
+    clock_cases,
+    disk_cases,
+    mounts,
+    network_cases,
+    object_store_cases,
+    process_cases,
+)
 from perishield.evaluation.process_usage import machine
 from perishield.model.errors import ConfigError, PeriShieldError
 
@@ -43,6 +50,7 @@ CASES = (
     Case("drive_unmounted", disk_cases.unmounted, mounts.missing),
     Case("clock", clock_cases.clock, clock_cases.missing),
     Case("udp_loss", network_cases.udp),
+    Case("object_store", object_store_cases.object_store, object_store_cases.missing),
 )
 
 

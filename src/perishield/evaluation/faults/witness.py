@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -94,9 +95,11 @@ def agreement(stand: Stand, camera: str, start: float, end: float) -> dict[str, 
     A second at an edge of footage may go either way.
     """
     report = ledger(stand, camera, start, end)
-    spans = [(one["from_s"], one["to_s"], one["state"], one.get("detail", "")) for one in report["spans"]]
+    spans = [(_unix(one["from"]), _unix(one["to"]), one["state"], one["detail"]) for one in report["spans"]]
     demand(bool(spans), f"{camera}: the ledger says nothing")
-    demand(abs(spans[0][0] - start) < _EDGE_S and abs(spans[-1][1] - end) < _EDGE_S, f"{camera}: the ledger has ends")
+    demand(
+        abs(spans[0][0] - start) <= _EDGE_S and abs(spans[-1][1] - end) <= _EDGE_S, f"{camera}: the ledger is cut short"
+    )
     for before, after in pairwise(spans):
         demand(abs(before[1] - after[0]) < 0.002, f"{camera}: the ledger has a hole or an overlap at {before[1]:.3f}")
     footage = read_files(stand, camera).spans
@@ -105,6 +108,10 @@ def agreement(stand: Stand, camera: str, start: float, end: float) -> dict[str, 
         totals[f"{state}:{detail}" if detail else state] = totals.get(state, 0.0) + last - first
         _check(camera, (first, last, state), footage)
     return {key: round(value, 1) for key, value in totals.items()}
+
+
+def _unix(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()
 
 
 def _check(camera: str, span: tuple[float, float, str], footage: list[tuple[float, float]]) -> None:
