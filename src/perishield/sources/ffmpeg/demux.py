@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
@@ -16,6 +17,7 @@ from perishield.model.media import TIMESCALE, Codec
 from perishield.sources.bits import BitstreamError
 from perishield.sources.bitstream import split_annexb, split_lengths, split_record
 from perishield.sources.ffmpeg.order import Order
+from perishield.sources.ffmpeg.sound import SoundPasser, choose_sound
 from perishield.sources.ffmpeg.wire import (
     ACCESS_UNIT,
     DISCONTINUITY,
@@ -104,7 +106,13 @@ class Demuxer:
         if not self._started:
             self._started = time.monotonic()
         waiting, lost = True, False
-        for packet, dts, pts in self._timed(container, stream, began):
+        voice = choose_sound(container) if self._order.sound else None
+        sound = SoundPasser(voice, self._emit) if voice is not None else None
+        for packet, dts, pts in self._timed(container, stream, voice, began):
+            if packet.stream is not stream:
+                if sound is not None and not waiting:
+                    sound.packet(packet, dts)
+                continue
             if packet.is_corrupt:
                 waiting = lost = True
                 continue
@@ -124,12 +132,19 @@ class Demuxer:
             self._emit(ACCESS_UNIT, PACKET.pack(packet.is_keyframe, dts, pts) + unit)
         return (self._last + self._step - began) / TIMESCALE
 
-    def _timed(self, container: InputContainer, stream: VideoStream, began: int) -> Iterator[tuple[Any, int, int]]:
-        """Packets with times that go on from `began`, whatever the container says."""
+    def _timed(
+        self, container: InputContainer, stream: VideoStream, voice: AudioStream | None, began: int
+    ) -> Iterator[tuple[Any, int, int]]:
+        """Packets with times that go on from `began`, whatever the container says; sound goes with the pictures."""
         base = stream.time_base or Fraction(1, TIMESCALE)
         shift: int | None = None
-        for packet in container.demux(stream):
+        for packet in container.demux([stream, voice] if voice is not None else [stream]):
             if not packet.size:
+                continue
+            if packet.stream is not stream:
+                if shift is not None and packet.pts is not None and packet.time_base is not None:
+                    moment = round(packet.pts * packet.time_base * TIMESCALE) + shift
+                    yield packet, moment, moment
                 continue
             last = self._last
             if packet.dts is None and packet.pts is None:

@@ -28,6 +28,7 @@ class Order:
     timeout_s: float
     idle_s: float
     loop: bool
+    sound: bool = True
 
 
 def order_for(camera: Camera, file_root: Path | None, *, timeout_s: float, idle_s: float) -> Order:
@@ -46,7 +47,7 @@ def order_for(camera: Camera, file_root: Path | None, *, timeout_s: float, idle_
     options = {"protocol_whitelist": _PROTOCOLS[scheme]}
     if scheme == "file":
         target = str(_allowed_file(parts.netloc, unquote(parts.path), file_root))
-        return Order(target, Path(target).name, options, timeout_s, idle_s, loop)
+        return Order(target, Path(target).name, options, timeout_s, idle_s, loop, camera.audio)
     if not host:
         raise SourceError(f"{address!r} names no host: write {scheme}://host:port/path", code="unreachable")
     username, password = camera.username, camera.password
@@ -57,7 +58,8 @@ def order_for(camera: Camera, file_root: Path | None, *, timeout_s: float, idle_
         authority += f":{port}"
     if username:
         authority = f"{quote(username, safe='')}:{quote(password, safe='')}@{authority}"
-    return Order(urlunsplit(parts._replace(netloc=authority)), address, options, timeout_s, idle_s, loop)
+    target = urlunsplit(parts._replace(netloc=authority))
+    return Order(target, address, options, timeout_s, idle_s, loop, camera.audio)
 
 
 def _allowed_file(host: str, path: str, file_root: Path | None) -> Path:

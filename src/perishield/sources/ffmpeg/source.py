@@ -28,7 +28,10 @@ from perishield.sources.ffmpeg.wire import (
     HEAD,
     LARGEST,
     PACKET,
+    SOUND,
+    SOUND_FORMAT,
     decode_format,
+    decode_sound_format,
 )
 from perishield.sources.status import OnState, SourceStatus
 from perishield.sources.supervision import keep_connected
@@ -69,6 +72,7 @@ class FfmpegSource:
         self._back_off = BackOff(first_retry_s)
         self._epoch_start = -1.0
         self._last = -1
+        self._last_sound = -1
         self._shift = 0
         self._clock = ArrivalClock()
         self._fresh = True
@@ -157,6 +161,10 @@ class FfmpegSource:
                 video = decode_format(body)
                 self._sink.format(video)
                 self._status.playing(video)
+            elif kind == SOUND:
+                self._sound(body)
+            elif kind == SOUND_FORMAT:
+                self._sink.audio_format(decode_sound_format(body))
             elif kind == DISCONTINUITY:
                 if not self._fresh:
                     self._sink.discontinuity(body.decode())
@@ -186,3 +194,13 @@ class FfmpegSource:
         self._status.bytes += len(data)
         wall = self._clock.wall(pts, arrival)
         self._sink.packet(Packet([data], len(data), dts, pts, bool(key), wall, arrival))
+
+    def _sound(self, body: bytes) -> None:
+        _, dts, _ = PACKET.unpack_from(body)
+        dts += self._shift
+        if self._fresh or dts <= self._last_sound:
+            return
+        self._last_sound = dts
+        data = body[PACKET.size :]
+        arrival = time.time()
+        self._sink.audio(Packet([data], len(data), dts, dts, True, arrival, arrival))

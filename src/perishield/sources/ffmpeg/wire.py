@@ -6,13 +6,15 @@ import json
 import struct
 from typing import Any
 
-from perishield.model.media import Codec, VideoFormat
+from perishield.model.media import AudioCodec, AudioFormat, Codec, VideoFormat
 
 HEAD = struct.Struct(">cI")
 PACKET = struct.Struct(">Bqq")
 """Key flag, dts, pts; the access unit follows in MP4 form."""
 
 FORMAT, ACCESS_UNIT, DISCONTINUITY, FAILURE = b"F", b"P", b"D", b"E"
+SOUND_FORMAT, SOUND = b"A", b"S"
+"""A frame of sound has the head of an access unit."""
 LARGEST = 64 << 20
 
 
@@ -31,3 +33,20 @@ def decode_format(body: bytes) -> VideoFormat:
     values: dict[str, Any] = json.loads(body)
     sets = tuple(bytes.fromhex(text) for text in values["sets"])
     return VideoFormat(Codec(values["codec"]), values["width"], values["height"], sets, values["mime"])
+
+
+def encode_sound_format(audio: AudioFormat) -> bytes:
+    values = {
+        "codec": str(audio.codec),
+        "rate": audio.rate,
+        "channels": audio.channels,
+        "config": audio.config.hex(),
+        "mime": audio.mime,
+    }
+    return json.dumps(values).encode()
+
+
+def decode_sound_format(body: bytes) -> AudioFormat:
+    values: dict[str, Any] = json.loads(body)
+    config = bytes.fromhex(values["config"])
+    return AudioFormat(AudioCodec(values["codec"]), values["rate"], values["channels"], config, values["mime"])
