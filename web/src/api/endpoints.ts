@@ -5,33 +5,21 @@ import type {
   AlarmPage,
   Camera,
   CameraIn,
+  ExportJob,
+  Hold,
+  Ledger,
   List,
-  Playback,
-  Recording,
+  Probe,
+  ProbeIn,
   Rule,
   Session,
+  SpriteSheet,
   Stream,
   System,
   User,
 } from '@/api/types'
 
 const id = encodeURIComponent
-const SEGMENTS_AT_ONCE = 5000
-
-/** All segments of a time, oldest first, fetched in pages: a day has thousands. */
-async function recordings(camera: string, from: string, to: string, signal?: AbortSignal): Promise<Recording[]> {
-  const found: Recording[] = []
-  for (let start = from; ; ) {
-    const query = { from: start, to, limit: SEGMENTS_AT_ONCE }
-    const address = withQuery(`/api/video/recordings/${id(camera)}`, query)
-    const { items } = await request<List<Recording>>('GET', address, undefined, signal)
-    const last = found.at(-1)?.start ?? ''
-    found.push(...items.filter((item) => item.start > last))
-    const next = items.at(-1)?.start
-    if (items.length < SEGMENTS_AT_ONCE || !next || next <= start) return found
-    start = next
-  }
-}
 
 export const account = {
   setupNeeded: () => request<{ needed: boolean }>('GET', '/api/setup'),
@@ -62,11 +50,29 @@ export const alarms = {
 }
 
 export const video = {
+  probe: (asked: ProbeIn, signal: AbortSignal) => request<Probe>('POST', '/api/video/probe', asked, signal),
   streams: () => request<List<Stream>>('GET', '/api/video/streams'),
-  recordings,
-  playback: (camera: string, from: string, to: string) =>
-    request<Playback>('GET', withQuery(`/api/video/playback/${id(camera)}`, { from, to })),
 }
+
+export const ledger = {
+  of: (camera: string, from: string, to: string, signal?: AbortSignal) =>
+    request<Ledger>('GET', withQuery(`/api/video/ledger/${id(camera)}`, { from, to }), undefined, signal),
+}
+
+export const holds = {
+  place: (hold: Pick<Hold, 'camera' | 'from' | 'to' | 'reason'>) => request<Hold>('POST', '/api/holds', hold),
+  lift: (hold: string) => request<void>('DELETE', `/api/holds/${id(hold)}`),
+}
+
+export const exports = {
+  list: () => request<List<ExportJob>>('GET', '/api/exports'),
+  start: (camera: string, from: string, to: string) =>
+    request<ExportJob>('POST', '/api/exports', { camera, from, to }),
+  remove: (job: string) => request<void>('DELETE', `/api/exports/${id(job)}`),
+}
+
+export const sprites = (camera: string, from: string, to: string, signal?: AbortSignal): Promise<List<SpriteSheet>> =>
+  request<List<SpriteSheet>>('GET', withQuery(`/api/video/sprites/${id(camera)}`, { from, to }), undefined, signal)
 
 /** The newest key frame as an object URL. */
 export const snapshot = (camera: string, signal: AbortSignal): Promise<string> =>

@@ -89,6 +89,32 @@ export interface Camera extends Omit<CameraIn, 'password' | 'recording'> {
   snapshot_url: string
 }
 
+export interface ProbeIn {
+  url: string
+  username: string
+  password?: string
+  transport: 'auto' | 'tcp' | 'udp'
+  tls_fingerprint: string
+  /** A saved camera whose password may be used at its own address. */
+  camera?: string
+}
+
+export interface ProbeStep {
+  name: string
+  verdict: 'ok' | 'warn' | 'fail'
+  code: string
+  says: string
+  way_out: string
+  ms: number | null
+  params: Record<string, unknown>
+}
+
+export interface Probe {
+  url: string
+  healthy: boolean
+  steps: ProbeStep[]
+}
+
 export type LineDirection = 'left_to_right' | 'right_to_left'
 export type Direction = 'any' | LineDirection
 export type RuleKind = 'tripwire' | 'zone' | 'fence'
@@ -166,25 +192,73 @@ export interface Alarm {
   clip: Clip
 }
 
-export interface Recording {
-  start: string
-  end: string
-  duration_s: number
+export interface LedgerSpan {
+  from: string
+  to: string
+  /** Unix seconds. */
+  from_s: number
+  to_s: number
+  /** `recorded`, `pooled`, or why there is no footage. */
+  state: string
+  detail: string
+}
+
+export interface Hold {
+  id: string
+  camera: string
+  from: string
+  to: string
+  reason: string
+  who: string
+  created: string
+}
+
+export interface Ledger {
+  from: string
+  to: string
+  spans: LedgerSpan[]
+  holds: Hold[]
+  /** Seconds by state. */
+  totals: Record<string, number>
+  /** Recorded of what should have been, 0 to 1. */
+  completeness: number | null
+}
+
+export interface ExportFile {
+  name: string
   size: number
-  codec: string
-  width: number
-  height: number
-  frames: number
-  complete: boolean
-  pool: string
+  sha256: string
+  start: string
+  duration_s: number
   url: string
 }
 
-export interface Playback {
-  url: string
+export interface ExportJob {
+  id: string
+  camera: string
+  from: string
+  to: string
+  state: 'queued' | 'running' | 'done' | 'failed' | 'cancelled'
+  progress: number
+  bytes: number
+  created: string
+  finished: string | null
+  code: string
+  message: string
+  note: string
+  files: ExportFile[]
+}
+
+/** A sheet of small pictures: tile n shows `start + n * step_s`. */
+export interface SpriteSheet {
   start: string
-  duration_s: number
-  mime: string
+  end: string
+  url: string
+  columns: number
+  rows: number
+  tile_width: number
+  tile_height: number
+  step_s: number
 }
 
 export interface Process {

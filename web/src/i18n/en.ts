@@ -1,3 +1,6 @@
+import { doctor } from '@/i18n/doctor.en'
+import { exports_, holds, policy, reason, recordings } from '@/i18n/footage.en'
+
 export const en = {
   app: {
     name: 'PyPeriShield',
@@ -202,8 +205,16 @@ export const en = {
     needName: 'Give it a name.',
     needUrl: 'Enter the stream address.',
     badUrl: 'The address begins with rtsp://, rtsps://, rtmp://, http:// or https://.',
-    advanced: 'More settings',
     since: 'since {time}',
+    connection: 'Connection',
+    settings: 'Settings',
+    automatic: 'Automatic',
+    fingerprint: 'Certificate fingerprint (SHA-256)',
+    fingerprintHint: 'For a camera that signed its own certificate: take it from the camera’s page, or let the test show it.',
+    transport: 'Transport',
+    audio: 'Take in its sound',
+    detectUrl: 'Stream for analysis',
+    detectUrlHint: 'A smaller stream of the same camera; left empty, the recorded one is analysed.',
   },
   mode: { continuous: 'Always', scheduled: 'By schedule', event: 'On events', off: 'Never' },
   modeHint: {
@@ -271,21 +282,12 @@ export const en = {
     off: 'off',
     gone: 'This camera does not exist.',
   },
-  recordings: {
-    title: 'Footage',
-    camera: 'Camera',
-    day: 'Day',
-    none: 'No footage on this day',
-    noneText: 'Choose another day, or check that the camera records.',
-    choose: 'Choose a moment on the timeline',
-    chooseText: 'Click the bar to play from there.',
-    total: '{duration} of footage, {size}',
-    earlier: 'Previous day',
-    later: 'Next day',
-    timeline: 'Footage of the day',
-    noCamera: 'No camera yet',
-    speed: 'Speed',
-  },
+  recordings,
+  reason,
+  policy,
+  exports: exports_,
+  holds,
+  doctor,
   system: {
     title: 'System',
     processes: 'Processes',

@@ -27,9 +27,17 @@ export function useTexts() {
     return sentence(stream.code, stream.message, key)
   }
 
+  /** Why there is no footage, or that there is: the ledger's word and what it adds. */
+  function reason(state: string, detail: string): string {
+    const word = known(`reason.${state}`) || state
+    const key = detail === 'not_found' ? 'errors.stream_not_found' : `errors.${detail}`
+    const more = detail ? known(`reason.detail.${detail}`) || known(key).replace(/[.。]$/, '') : ''
+    return more ? `${word} (${more})` : word
+  }
+
   const label = (name: string): string => known(`label.${name}`) || name
   const detection = (name: string, score: number): string =>
     name === 'motion' ? label(name) : `${label(name)} ${Math.round(score * 100)}%`
 
-  return { problem, streamMessage, sentence, label, detection }
+  return { problem, streamMessage, sentence, reason, label, detection }
 }

@@ -1,3 +1,5 @@
+import { doctor } from '@/i18n/doctor.zh'
+import { exports_, holds, policy, reason, recordings } from '@/i18n/footage.zh'
 import type { Messages } from '@/i18n/en'
 
 export const zh: Messages = {
@@ -204,8 +206,16 @@ export const zh: Messages = {
     needName: '请输入名称。',
     needUrl: '请输入码流地址。',
     badUrl: '地址应以 rtsp://、rtsps://、rtmp://、http:// 或 https:// 开头。',
-    advanced: '更多设置',
     since: '自 {time}',
+    connection: '连接',
+    settings: '设置',
+    automatic: '自动',
+    fingerprint: '证书指纹（SHA-256）',
+    fingerprintHint: '用于自签名证书的摄像机：可在摄像机网页上查到，或由测试显示。',
+    transport: '传输方式',
+    audio: '接收声音',
+    detectUrl: '分析用码流',
+    detectUrlHint: '同一摄像机的较小码流；留空则分析录像码流。',
   },
   mode: { continuous: '始终', scheduled: '按计划', event: '按事件', off: '从不' },
   modeHint: {
@@ -273,21 +283,12 @@ export const zh: Messages = {
     off: '停用',
     gone: '该摄像机不存在。',
   },
-  recordings: {
-    title: '录像',
-    camera: '摄像机',
-    day: '日期',
-    none: '当天没有录像',
-    noneText: '请选择其他日期，或检查该摄像机是否在录像。',
-    choose: '在时间轴上选择时刻',
-    chooseText: '点击时间轴即可从该处播放。',
-    total: '录像 {duration}，{size}',
-    earlier: '前一天',
-    later: '后一天',
-    timeline: '当天录像',
-    noCamera: '还没有摄像机',
-    speed: '速度',
-  },
+  recordings,
+  reason,
+  policy,
+  exports: exports_,
+  holds,
+  doctor,
   system: {
     title: '系统',
     processes: '进程',
