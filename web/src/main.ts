@@ -8,6 +8,7 @@ import { router } from '@/router'
 import '@/styles/tokens.css'
 import '@/styles/element.css'
 import '@/styles/base.css'
+import '@/styles/ledger.css'
 
 const app = createApp(App)
 app.use(createPinia())

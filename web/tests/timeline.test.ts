@@ -1,35 +1,13 @@
 import { describe, expect, it } from 'vitest'
 
-import type { Alarm, Recording } from '@/api/types'
+import type { Alarm } from '@/api/types'
 import { crossingInClip, walked } from '@/draw/alarm'
+import { fit, following, ticks, windowAround, zoomed } from '@/draw/timeline'
 import { bestLayout } from '@/live/layout'
-import { fit, footage, playable, ticks, windowAround } from '@/live/timeline'
 import { merged } from '@/stores/alarms'
 
 const DAY = { from: 0, to: 24 * 3_600_000 }
 const MINUTE = 60_000
-
-function piece(from: number, to: number): Recording {
-  return { start: new Date(from).toISOString(), end: new Date(to).toISOString() } as Recording
-}
-
-describe('footage', () => {
-  it('joins files that follow each other and keeps real gaps', () => {
-    const ranges = footage([piece(20_000, 30_000), piece(0, 10_000), piece(10_400, 20_000), piece(60_000, 70_000)])
-    expect(ranges).toEqual([
-      { from: 0, to: 30_000 },
-      { from: 60_000, to: 70_000 },
-    ])
-  })
-
-  it('plays from the moment asked for, or from the next footage', () => {
-    const ranges = [
-      { from: 10, to: 20 },
-      { from: 30, to: 40 },
-    ]
-    expect([5, 15, 20, 25, 40].map((at) => playable(ranges, at))).toEqual([10, 15, 30, 30, null])
-  })
-})
 
 describe('window', () => {
   it('stays inside the day', () => {
@@ -43,6 +21,20 @@ describe('window', () => {
     expect(view.from).toBeLessThan(50 * MINUTE)
     expect(view.to - view.from).toBe(10 * MINUTE)
     expect(fit([], DAY)).toEqual(DAY)
+  })
+
+  it('zooms about what lies under the pointer', () => {
+    const view = { from: 0, to: 60 * MINUTE }
+    const closer = zoomed(view, 0.5, 15 * MINUTE, DAY)
+    expect(closer).toEqual({ from: 7.5 * MINUTE, to: 37.5 * MINUTE })
+    expect(zoomed(closer, 1e-9, 15 * MINUTE, DAY).to - zoomed(closer, 1e-9, 15 * MINUTE, DAY).from).toBe(MINUTE)
+    expect(zoomed(view, 1e9, 15 * MINUTE, DAY)).toEqual(DAY)
+  })
+
+  it('follows a picture only where it leaves', () => {
+    const view = { from: 0, to: 10 * MINUTE }
+    expect(following(view, 5 * MINUTE, DAY)).toBe(view)
+    expect(following(view, 11 * MINUTE, DAY)).toEqual({ from: 6 * MINUTE, to: 16 * MINUTE })
   })
 
   it('has round times on its ruler, few enough to read', () => {
