@@ -73,6 +73,13 @@ class Alarms(_Section):
     clip_post_s: float = Field(default=5, ge=0, le=300)
 
 
+class Playback(_Section):
+    export_hours: float = Field(default=72, gt=0, le=87600)
+    export_gib: float = Field(default=50, gt=0)
+    sprites_mib: int = Field(default=512, ge=1)
+    picture_decoder: str = Field(default="", pattern=r"^[a-z0-9]*$")
+
+
 class Live(_Section):
     rtsp_port: int = Field(default=8554, ge=0, le=65535)
     most_viewers: int = Field(default=64, ge=1, le=1000)
@@ -121,6 +128,7 @@ class Settings(BaseSettings):
     ingest: Ingest = Ingest()
     vision: Vision = Vision()
     alarms: Alarms = Alarms()
+    playback: Playback = Playback()
     live: Live = Live()
     database: Database = Database()
     log: Logging = Logging()

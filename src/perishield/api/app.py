@@ -11,6 +11,7 @@ from perishield.api.routes import (
     cameras,
     console,
     entry,
+    exports,
     hls_live,
     holds,
     ledger,
@@ -67,6 +68,8 @@ def create_app(services: Services) -> FastAPI:
     api.include_router(video.router)
     api.include_router(video.pictures)
     api.include_router(pictures.router)
+    api.include_router(exports.router)
+    api.include_router(exports.files)
     api.include_router(pictures.images)
     api.include_router(probe.router)
     api.include_router(live_out.router, dependencies=members)

@@ -88,6 +88,31 @@ class SpritesOut(TypedDict):
     items: list[dict[str, Any]]
 
 
+ExportOut = TypedDict(
+    "ExportOut",
+    {
+        "id": str,
+        "camera": str,
+        "from": str,
+        "to": str,
+        "state": str,
+        "progress": float,
+        "bytes": int,
+        "created": str,
+        "finished": str | None,
+        "code": str,
+        "message": str,
+        "note": str,
+        "files": list[dict[str, Any]],
+    },
+)
+
+
+class ExportsOut(TypedDict):
+    items: list[ExportOut]
+    total: int
+
+
 class DiskOut(TypedDict):
     free: int
     total: int

@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from perishield.alarms.keeping import Keeper
 from perishield.api.examiner import Examiner
+from perishield.api.exports import Exports
 from perishield.api.footage import FootageIndex
 from perishield.api.holds import HoldPublisher
 from perishield.api.ledger_book import LedgerBook
@@ -64,6 +65,7 @@ class Services:
     keeper: Keeper
     metrics: Metrics
     pictures: Pictures
+    exports: Exports
     examiner: Examiner = field(default_factory=Examiner)
     jobs: set[asyncio.Task[None]] = field(default_factory=set)
     """What runs beside the requests; one that ends is a fault."""

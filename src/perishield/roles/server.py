@@ -24,6 +24,7 @@ from perishield.alarms.clips import ClipScheduler
 from perishield.alarms.intake import Announcement, Intake
 from perishield.alarms.keeping import Keeper
 from perishield.api.app import create_app
+from perishield.api.exports import Exports
 from perishield.api.feeds import Feeds
 from perishield.api.footage import FootageIndex
 from perishield.api.guard import Guard
@@ -100,6 +101,9 @@ class ServerConfig:
     pool_minutes: float = 30.0
     sprites_mib: int = 512
     still_decoder: str = ""
+    export_hours: float = 72.0
+    export_gib: float = 50.0
+    min_free_mib: int = 1024
     storage: StoragePlan = field(default_factory=StoragePlan)
     demo: bool = False
     seed: Seed | None = None
@@ -165,6 +169,13 @@ async def assembled(
             most_bytes=config.sprites_mib << 20,
             hardware=config.still_decoder,
         ),
+        exports=Exports(
+            playback,
+            config.data_dir / "exports",
+            keep_s=config.export_hours * 3600,
+            most_bytes=int(config.export_gib * (1 << 30)),
+            min_free_bytes=config.min_free_mib << 20,
+        ),
         demo=config.demo,
     )
     feeds = Feeds(services)
@@ -189,6 +200,7 @@ async def assembled(
             "alarms": Intake(spool, database, announce).run(bus),
             "clips": clips.run(),
             "keeper": services.keeper.run(),
+            "exports": services.exports.run(),
             "footage": services.footage.run(),
             "storage": storage.worker.run(),
             "footage-compare": services.footage.keep_comparing(),
@@ -204,6 +216,7 @@ async def assembled(
             job.cancel()
         await asyncio.gather(*services.jobs, return_exceptions=True)
         await windows.close()
+        await services.exports.close()
         await services.pictures.close()
         await database.close()
         await asyncio.to_thread(spool.close)
