@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -33,6 +34,7 @@ _FLUSH_S = 0.5
 _COMPARE_EVERY_S = 600.0
 _AT_ONCE = 1000
 _PAUSE_S = 0.002
+_MOST_KEPT = 10_000
 
 
 class FootageIndex:
@@ -43,15 +45,21 @@ class FootageIndex:
         self._media = media
         self._changes: dict[str, SegmentRow | None] = {}
         self._news = asyncio.Event()
+        self._kept: OrderedDict[str, None] = OrderedDict()
         self.writing = asyncio.Lock()
         """Held while segments change in the database, and while hours of them are merged for the ledger."""
 
     def closed(self, row: SegmentRow) -> None:
-        self._changes[row.path] = row
-        self._news.set()
+        # The word of its closing may come after it was kept out of the pool.
+        if row.path not in self._kept:
+            self._changes[row.path] = row
+            self._news.set()
 
     def kept(self, row: SegmentRow, pooled: str) -> None:
         """A segment of the pool was kept: it is listed once, in its new place."""
+        self._kept[pooled] = None
+        while len(self._kept) > _MOST_KEPT:
+            self._kept.popitem(last=False)
         self._changes[row.path] = row
         self._changes[pooled] = None
         self._news.set()

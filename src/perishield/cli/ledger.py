@@ -46,10 +46,11 @@ def run(
             print_json(dict(report))
             return
         rows = [
-            [one["from"][:19], one["to"][:19], _length(one["seconds"]), one["state"], one["detail"]]
+            [_clock(one["from"]), _clock(one["to"]), _length(one["seconds"]), one["state"], one["detail"]]
             for one in report["spans"]
         ]
-        print_table(("from (UTC)", "to", "length", "state", "detail"), rows)
+        title = f"{camera}, {report['from'][:19]} to {report['to'][:19]} UTC"
+        print_table(("from", "to", "length", "state", "detail"), rows, title)
         print_table(
             ("state", "length", "share"),
             [[state, _length(s), f"{s / (last - first):.2%}"] for state, s in report["totals"].items()],
@@ -85,6 +86,11 @@ def _say_share(share: float | None) -> None:
 def _percent(share: float | None) -> str:
     # Rounded down: what is not whole must not look so.
     return "-" if share is None else f"{math.floor(share * 100_000) / 1000:g} %"
+
+
+def _clock(moment: str) -> str:
+    """`11-22 17:30:05`: month and day tell enough beside the title."""
+    return f"{moment[5:10]} {moment[11:19]}"
 
 
 def _length(seconds: float) -> str:
