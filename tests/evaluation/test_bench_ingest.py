@@ -29,6 +29,17 @@ def test_both_record_over_udp_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert figures["frames_lost"] == 0
 
 
+@pytest.mark.real("ffmpeg")
+def test_both_record_h265_with_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_ingest, "_SETTLE_S", 0.5)
+    figures = bench_ingest.run(2, 4.0, "ffmpeg", codec="h265", audio=True)
+    assert (figures["codec"], figures["audio"]) == ("h265", True)
+    assert figures["frames"] >= 2 * 25 * 4
+    assert figures["frames_lost"] == 0
+    assert figures["sound_frames"] >= 2 * 15 * 3
+    assert figures["sound_lost"] <= 2
+
+
 def test_a_missing_peer_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(PeriShieldError, match="apt install ffmpeg") as caught:
@@ -45,3 +56,8 @@ def test_arguments_that_make_no_sense_are_refused(cameras: int, seconds: float, 
 def test_an_unknown_transport_is_refused() -> None:
     with pytest.raises(ConfigError, match="bench ingest"):
         bench_ingest.run(1, 1.0, "none", transport="pigeon")
+
+
+def test_an_unknown_codec_is_refused() -> None:
+    with pytest.raises(ConfigError, match="bench ingest"):
+        bench_ingest.run(1, 1.0, "none", codec="theora")

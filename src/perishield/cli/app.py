@@ -106,12 +106,14 @@ def bench_ingest(
     seconds: Annotated[float, typer.Option(min=5)] = 30,
     peer: Annotated[str, typer.Option(help="ffmpeg, or none.")] = "ffmpeg",
     transport: Annotated[str, typer.Option(help="tcp or udp, for both.")] = "tcp",
+    codec: Annotated[str, typer.Option(help="h264 or h265.")] = "h264",
+    audio: Annotated[bool, typer.Option("--audio", help="The cameras send AAC sound, too.")] = False,
     json: Json = False,
 ) -> None:
     """CPU and memory of recording N cameras, beside one ffmpeg per camera."""
     from perishield.cli import bench as command
 
-    command.ingest(cameras, seconds, peer, transport=transport, as_json=json)
+    command.ingest(cameras, seconds, peer, transport=transport, codec=codec, audio=audio, as_json=json)
 
 
 @bench.command("start")
@@ -132,6 +134,17 @@ def faults_recorder(
     from perishield.cli import faults as command
 
     command.recorder(case or [], quick=quick, as_json=json)
+
+
+@bench.command("live")
+def bench_live(
+    minutes: Annotated[float, typer.Option(min=0.2, help="How long both players are watched.")] = 10,
+    json: Json = False,
+) -> None:
+    """Glass-to-glass delay of live view in Chromium, MSE beside WebRTC."""
+    from perishield.cli import bench as command
+
+    command.live(minutes, as_json=json)
 
 
 @models.command("list")

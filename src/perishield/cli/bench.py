@@ -7,17 +7,27 @@ from collections.abc import Mapping
 from perishield.cli.output import print_figures, print_json, progress
 
 
-def ingest(cameras: int, seconds: float, peer: str, *, transport: str, as_json: bool) -> None:
+def ingest(cameras: int, seconds: float, peer: str, *, transport: str, codec: str, audio: bool, as_json: bool) -> None:
     from perishield.evaluation import bench_ingest
 
     with progress(f"{cameras} cameras") as advance:
-        _print(bench_ingest.run(cameras, seconds, peer, progress=advance, transport=transport), as_json)
+        figures = bench_ingest.run(
+            cameras, seconds, peer, progress=advance, transport=transport, codec=codec, audio=audio
+        )
+        _print(figures, as_json)
 
 
 def start(rounds: int, *, as_json: bool) -> None:
     from perishield.evaluation import bench_start
 
     _print(bench_start.run(rounds), as_json)
+
+
+def live(minutes: float, *, as_json: bool) -> None:
+    from perishield.evaluation import bench_live
+
+    with progress(f"{minutes:g} minutes") as advance:
+        _print(bench_live.run(minutes, progress=advance), as_json)
 
 
 def _print(figures: Mapping[str, object], as_json: bool) -> None:

@@ -25,28 +25,40 @@ from perishield.bus.site_file import write_site
 from perishield.evaluation.process_usage import Usage, UsageMeter, machine
 from perishield.evaluation.texture_clip import write_clip
 from perishield.model.errors import ConfigError, PeriShieldError
-from perishield.model.media import TIMESCALE
+from perishield.model.media import TIMESCALE, Codec
 from perishield.model.site import Analysis, Camera, Site, Transport
 from perishield.recording.index import list_segments
 from perishield.settings import Ingest
+from perishield.streams.fmp4_reader import walk
 
 Advance = Callable[[float], None]
 
 PEERS = ("ffmpeg", "none")
 TRANSPORTS = ("tcp", "udp")
+CODECS = ("h264", "h265")
 _FPS = 25
 _SETTLE_S = 5.0
 _START_S = 60.0
 _SEGMENT_S = 10
+_SOUND_TICKS = 5760
+"""1024 samples at 16 kHz."""
 
 
 def run(
-    cameras: int, seconds: float, peer: str = "ffmpeg", progress: Advance | None = None, *, transport: str = "tcp"
+    cameras: int,
+    seconds: float,
+    peer: str = "ffmpeg",
+    progress: Advance | None = None,
+    *,
+    transport: str = "tcp",
+    codec: str = "h264",
+    audio: bool = False,
 ) -> dict[str, Any]:
     """Measure; `cpu_ratio` and `pss_ratio` are ours divided by the peer's, None without one. Both read over
-    `transport`.
+    `transport`, video of `codec`, and with `audio` also AAC at 16 kHz.
 
-    `frames_lost` counts the frames missing between the first and the last one recorded of every camera. Raises
+    `frames_lost` counts the frames missing between the first and the last one recorded of every camera, `sound_lost`
+    those of sound. Raises
     PeriShieldError: `peer_missing`, `bench_failed`; ConfigError for arguments that make no sense.
     """
     if not 1 <= cameras <= 1000 or not 1 <= seconds <= 3600:
@@ -55,16 +67,21 @@ def run(
         raise ConfigError(f"bench ingest: unknown peer {peer!r}; use one of {', '.join(PEERS)}")
     if transport not in TRANSPORTS:
         raise ConfigError(f"bench ingest: unknown transport {transport!r}; use one of {', '.join(TRANSPORTS)}")
+    if codec not in CODECS:
+        raise ConfigError(f"bench ingest: unknown codec {codec!r}; use one of {', '.join(CODECS)}")
     program = _ffmpeg() if peer == "ffmpeg" else ""
     advance = progress or (lambda share: None)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="perishield-bench-")))
-        write_clip(folder / "clip.mp4", fps=_FPS, seconds=10, bitrate=2_000_000, gop_s=2.0)
+        sound = "aac" if audio else ""
+        clip = folder / "clip.mp4"
+        write_clip(clip, codec=Codec(codec), fps=_FPS, seconds=10, bitrate=2_000_000, gop_s=2.0, sound=sound)
         advance(0.05)
-        port = stack.enter_context(_farm(folder / "clip.mp4"))
+        port = stack.enter_context(_farm(clip))
         urls = [f"rtsp://127.0.0.1:{port}/clip?{index}" for index in range(cameras)]
         ours = _ours(urls, seconds, folder / "ours", lambda share: advance(0.05 + 0.45 * share), Transport(transport))
         frames, lost = _count(folder / "ours" / "media", cameras)
+        heard, unheard = _count_sound(folder / "ours" / "media", cameras)
         shutil.rmtree(folder / "ours")
         theirs = None
         if program:
@@ -76,6 +93,8 @@ def run(
         "cameras": cameras,
         "seconds": seconds,
         "transport": transport,
+        "codec": codec,
+        "audio": audio,
         "cpu_cores": round(ours.cores, 4),
         "peer_cpu_cores": round(theirs.cores, 4) if theirs else None,
         "cpu_ratio": round(ours.cores / theirs.cores, 4) if theirs else None,
@@ -84,6 +103,8 @@ def run(
         "pss_ratio": round(ours.pss_mb / theirs.pss_mb, 4) if theirs else None,
         "frames": frames,
         "frames_lost": lost,
+        "sound_frames": heard,
+        "sound_lost": unheard,
         "threads": ours.threads,
         "peer": peer,
         "peer_processes": theirs.processes if theirs else None,
@@ -237,6 +258,23 @@ def _count(media: Path, cameras: int) -> tuple[int, int]:
         due = sum(round((last - first) / step) for first, last in spans.values())
         frames += mine
         lost += max(0, due - mine)
+    return frames, lost
+
+
+def _count_sound(media: Path, cameras: int) -> tuple[int, int]:
+    """The same of frames of sound; a loop of the clip ends with less than one frame's pause."""
+    frames = lost = 0
+    for index in range(cameras):
+        previous = -1
+        for row in list_segments(media, f"cam-{index}", 0, time.time() + 3600):
+            with open(media / row.path, "rb") as file:
+                for chunk in walk(file.fileno(), row.init_length):
+                    at = row.stream_time + chunk.sound_time
+                    for lasts in chunk.sound_durations:
+                        frames += 1
+                        if previous >= 0:
+                            lost += max(0, (at - previous) // _SOUND_TICKS - 1)
+                        previous, at = at, at + lasts
     return frames, lost
 
 
