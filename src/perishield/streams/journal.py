@@ -21,6 +21,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +187,13 @@ class Journal:
     def _turn_to(self, day: str) -> None:
         fd = self._open(day)
         midnight = _midnight(day)
-        carried = [_line(_at(entry, midnight)) for entry in self._states.values() if entry.wall < midnight]
+        # By the clock as it goes now: since an entry was told it may have leapt.
+        mono = midnight - self._offset
+        carried = [
+            _line(replace(entry, wall=midnight, mono=mono, until=0.0))
+            for entry in self._states.values()
+            if entry.wall < midnight
+        ]
         try:
             _write_whole(fd, b"".join(carried))
         except OSError:
@@ -337,12 +344,6 @@ def _line(entry: JournalEntry) -> bytes:
     if entry.reason:
         fields["reason"] = entry.reason
     return msgspec.json.encode(fields) + b"\n"
-
-
-def _at(entry: JournalEntry, wall: float) -> JournalEntry:
-    return JournalEntry(
-        wall, entry.mono + wall - entry.wall, entry.boot, entry.camera, entry.state, entry.detail, 0.0, entry.reason
-    )
 
 
 def _day_of(wall: float) -> str:
