@@ -46,7 +46,7 @@ describe('texts', () => {
 
   it('are all asked for', () => {
     const everything = sources.map(({ text }) => text).join('\n')
-    const dynamic = /^(errors|player\.why|label|kind|level|direction|condition|mode|modeHint|reason|system\.process|doctor\.(step|says|way)|exports\.state|storage\.(pressure|state))\./
+    const dynamic = /^(errors|player\.why|label|kind|level|direction|condition|mode|modeHint|reason|system\.process|doctor\.(step|says|way)|exports\.state|storage\.(pressure|kind|tier))\./
     const whole = new Set(['system.running', 'system.restarting', 'system.stopped'])
     const unused = [...english.keys()].filter((key) => {
       if (dynamic.test(key) || whole.has(key)) return false

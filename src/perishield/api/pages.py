@@ -118,11 +118,18 @@ class DiskOut(TypedDict):
     total: int
 
 
+class PressureOut(TypedDict):
+    level: int
+    queued_bytes: int
+    message: str
+
+
 class SystemOut(TypedDict):
     version: str
     processes: list[ProcessOut]
     detector: DetectorOut
     disk: DiskOut
+    pressure: PressureOut
     demo: bool
 
 

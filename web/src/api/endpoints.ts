@@ -14,6 +14,7 @@ import type {
   Rule,
   Session,
   SpriteSheet,
+  Storage,
   Stream,
   System,
   User,
@@ -77,6 +78,10 @@ export const sprites = (camera: string, from: string, to: string, signal?: Abort
 /** The newest key frame as an object URL. */
 export const snapshot = (camera: string, signal: AbortSignal): Promise<string> =>
   picture(`/api/video/snapshot/${id(camera)}`, signal)
+
+export const storage = {
+  read: () => request<Storage>('GET', '/api/storage'),
+}
 
 export const system = {
   read: () => request<System>('GET', '/api/system'),

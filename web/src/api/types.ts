@@ -269,11 +269,36 @@ export interface Process {
   message: string
 }
 
+export interface StorageTarget {
+  name: string
+  kind: 'local' | 'nas' | 's3' | 'nvr_http'
+  tier: 'hot' | 'warm' | 'cold'
+  /** Where it is, without any key. */
+  place: string
+  state: 'unknown' | 'ok' | 'failing'
+  code: string
+  message: string
+  since: string | null
+  used: number
+  copies: number
+  waiting: number
+  waiting_bytes: number
+  failed: number
+  free: number | null
+  total: number | null
+}
+
+export interface Storage {
+  targets: StorageTarget[]
+}
+
 export interface System {
   version: string
   processes: Process[]
   detector: { name: string; model: string | null; code: string; message: string }
   disk: { free: number; total: number }
+  /** How far writing is behind: 0 not at all, 4 so far that nothing is recorded. */
+  pressure: { level: 0 | 1 | 2 | 3 | 4; queued_bytes: number; message: string }
   demo: boolean
 }
 

@@ -1,5 +1,5 @@
 import { doctor } from '@/i18n/doctor.en'
-import { exports_, holds, policy, reason, recordings } from '@/i18n/footage.en'
+import { exports_, holds, policy, reason, recordings, storage } from '@/i18n/footage.en'
 
 export const en = {
   app: {
@@ -287,6 +287,7 @@ export const en = {
   policy,
   exports: exports_,
   holds,
+  storage,
   doctor,
   system: {
     title: 'System',

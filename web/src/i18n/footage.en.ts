@@ -124,3 +124,23 @@ export const holds = {
   liftTitle: 'Lift this hold?',
   liftText: 'Retention may then delete the footage at once.',
 }
+
+export const storage = {
+  title: 'Storage',
+  targets: 'Where copies go',
+  none: 'No further storage is set up: footage lies on this machine only.',
+  kept: '{count} segments, {size}',
+  queue: '{count} waiting, {size}',
+  idle: 'Nothing waiting',
+  failed: '{count} to be tried again',
+  unwritten: '{size} wait to be written',
+  kind: { local: 'Other disk', nas: 'Network share', s3: 'Object store', nvr_http: 'Other recorder' },
+  tier: { hot: 'at once', warm: 'after some days', cold: 'for long' },
+  pressure: {
+    '0': 'The disk keeps up.',
+    '1': 'The disk is behind: small pictures pause.',
+    '2': 'The disk is behind: analysis looks at key frames only.',
+    '3': 'The disk is behind: cameras of low priority are not recorded.',
+    '4': 'The disk cannot keep up: recording is refused.',
+  },
+}

@@ -127,3 +127,23 @@ export const holds: Texts<typeof english.holds> = {
   liftTitle: '解除此锁定？',
   liftText: '之后录像可能立即按期限删除。',
 }
+
+export const storage: Texts<typeof english.storage> = {
+  title: '存储',
+  targets: '副本去向',
+  none: '未设置其他存储：录像只保存在本机。',
+  kept: '{count} 个分段，{size}',
+  queue: '等待 {count} 个，{size}',
+  idle: '没有等待的任务',
+  failed: '{count} 个待重试',
+  unwritten: '{size} 等待写入',
+  kind: { local: '其他磁盘', nas: '网络共享', s3: '对象存储', nvr_http: '其他录像机' },
+  tier: { hot: '即时复制', warm: '数日后迁移', cold: '长期保存' },
+  pressure: {
+    '0': '磁盘写入正常。',
+    '1': '磁盘写入滞后：暂停生成小图。',
+    '2': '磁盘写入滞后：仅分析关键帧。',
+    '3': '磁盘写入滞后：低优先级摄像机暂停录制。',
+    '4': '磁盘写入跟不上：录制被拒绝。',
+  },
+}

@@ -1,5 +1,5 @@
 import { doctor } from '@/i18n/doctor.zh'
-import { exports_, holds, policy, reason, recordings } from '@/i18n/footage.zh'
+import { exports_, holds, policy, reason, recordings, storage } from '@/i18n/footage.zh'
 import type { Messages } from '@/i18n/en'
 
 export const zh: Messages = {
@@ -288,6 +288,7 @@ export const zh: Messages = {
   policy,
   exports: exports_,
   holds,
+  storage,
   doctor,
   system: {
     title: '系统',

@@ -10,22 +10,25 @@ from fastapi import APIRouter
 
 import perishield
 from perishield.api.outputs import detector_out, process_out
-from perishield.api.pages import DiskOut, HealthOut, SystemOut
+from perishield.api.pages import DiskOut, HealthOut, PressureOut, SystemOut
 from perishield.api.problems import ProblemError
 from perishield.api.security import Parts
+from perishield.api.services import Services
+from perishield.bus.topics import StoragePressure
 from perishield.model.errors import StorageError
 
 router = APIRouter(tags=["system"])
 health = APIRouter(tags=["system"])
 
 
-@router.get("/system", summary="Processes, detector and disk")
+@router.get("/system", summary="Processes, detector, disk and how hard it is to write")
 async def system(parts: Parts) -> SystemOut:
     return {
         "version": perishield.__version__,
         "processes": [process_out(state) for state in parts.processes.all()],
         "detector": detector_out(parts.processes.detector_state()),
         "disk": await asyncio.to_thread(_disk, parts.media),
+        "pressure": _pressure(parts),
         "demo": parts.demo,
     }
 
@@ -46,6 +49,11 @@ async def readyz(parts: Parts) -> HealthOut:
     if reasons:
         raise ProblemError(503, "; ".join(reasons), reasons=reasons)
     return {"status": "ready"}
+
+
+def _pressure(parts: Services) -> PressureOut:
+    told = parts.metrics.pressure or StoragePressure(level=0)
+    return {"level": told.level, "queued_bytes": told.queued_bytes, "message": told.message}
 
 
 def _disk(media: Path) -> DiskOut:
