@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,9 +75,14 @@ class Node:
 
 
 @asynccontextmanager
-async def _node(folder: Path) -> AsyncIterator[Node]:
+async def _node(folder: Path, **more: Any) -> AsyncIterator[Node]:
     config = ServerConfig(
-        data_dir=folder, run_dir=folder / "run", media_dir=folder / "media", static=folder / "static", token_minutes=60
+        data_dir=folder,
+        run_dir=folder / "run",
+        media_dir=folder / "media",
+        static=folder / "static",
+        token_minutes=60,
+        **more,
     )
     bus = await LocalBus.open(config.run_dir, "server")
     peer = await LocalBus.open(config.run_dir, "ingest")
@@ -104,6 +109,19 @@ async def node(fresh: Node) -> Node:
     """A server whose client is the administrator."""
     await fresh.set_up()
     return fresh
+
+
+@pytest.fixture
+async def node_with(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Node]]]:
+    """A server with further settings, whose client is the administrator."""
+    async with AsyncExitStack() as stack:
+
+        async def make(name: str = "data", **more: Any) -> Node:
+            made = await stack.enter_async_context(_node(tmp_path / name, **more))
+            await made.set_up()
+            return made
+
+        yield make
 
 
 @pytest.fixture
@@ -202,6 +220,16 @@ class Recorder:
 @pytest.fixture
 def make_recorder(node: Node, clip_file: Path) -> Callable[..., Recorder]:
     def make(camera: str = "gate", epoch: int = 7, wall: float = 1_790_000_000.0) -> Recorder:
+        return Recorder(node.services.media, clip_file, camera, epoch, wall)
+
+    return make
+
+
+@pytest.fixture
+def make_recorder_for(clip_file: Path) -> Callable[..., Recorder]:
+    """The same for a node of the test's own."""
+
+    def make(node: Node, camera: str = "gate", epoch: int = 7, wall: float = 1_790_000_000.0) -> Recorder:
         return Recorder(node.services.media, clip_file, camera, epoch, wall)
 
     return make

@@ -21,7 +21,9 @@ from perishield.api.routes import (
     pictures,
     probe,
     rules,
+    storage,
     system,
+    uploads,
     video,
     whep,
 )
@@ -65,6 +67,8 @@ def create_app(services: Services) -> FastAPI:
     api.include_router(entry.router)
     for router in (cameras.router, rules.router, alarms.router, ledger.router, holds.router, system.router):
         api.include_router(router, dependencies=members)
+    api.include_router(storage.router, dependencies=members)
+    api.include_router(uploads.router)
     api.include_router(video.router)
     api.include_router(video.pictures)
     api.include_router(pictures.router)

@@ -13,6 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from perishield.api.problems import problem_response
 
 LARGEST_BODY = 1 << 20
+LARGEST_UPLOAD = 64 << 30
+"""Of a segment: what the settings allow is checked where it is taken in."""
+_UPLOAD = re.compile(r"/api/video/recordings/[^/]+/segments")
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -45,8 +48,9 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 class _TooLargeError(HTTPException):
     """FastAPI turns any other exception of a body's reading into 400."""
 
-    def __init__(self) -> None:
-        super().__init__(413, f"request body: more than {LARGEST_BODY} bytes")
+    def __init__(self, limit: int) -> None:
+        super().__init__(413, f"request body: more than {limit} bytes")
+        self.limit = limit
 
 
 class Guard:
@@ -76,27 +80,31 @@ class Guard:
                     headers.setdefault("cache-control", "no-store")
             await send(message)
 
-        taken = 0
+        taken, limit = 0, _limit(scope)
 
         async def bounded() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > LARGEST_BODY:
-                raise _TooLargeError
+            if taken > limit:
+                raise _TooLargeError(limit)
             return message
 
         declared = Headers(scope=scope).get("content-length", "")
-        if declared.isascii() and declared.isdigit() and len(declared) < 20 and int(declared) > LARGEST_BODY:
-            await _refusal()(scope, receive, answer)
+        if declared.isascii() and declared.isdigit() and len(declared) < 20 and int(declared) > limit:
+            await _refusal(limit)(scope, receive, answer)
             return
         try:
             await self._app(scope, bounded, answer)
-        except _TooLargeError:
+        except _TooLargeError as error:
             if not started:
-                await _refusal()(scope, receive, answer)
+                await _refusal(error.limit)(scope, receive, answer)
 
 
-def _refusal() -> Response:
-    error = _TooLargeError()
-    return problem_response(413, "too_large", error.detail, {"limit": LARGEST_BODY})
+def _limit(scope: Scope) -> int:
+    return LARGEST_UPLOAD if scope["method"] == "POST" and _UPLOAD.fullmatch(scope["path"]) else LARGEST_BODY
+
+
+def _refusal(limit: int) -> Response:
+    error = _TooLargeError(limit)
+    return problem_response(413, "too_large", error.detail, {"limit": limit})

@@ -26,6 +26,14 @@ _STATUS_OF_CODE = {
     "disk_full": 507,
     "not_writable": 503,
     "bus_unavailable": 503,
+    "not_a_segment": 422,
+    "conflict": 409,
+    "mount_gone": 503,
+    "storage_auth": 503,
+    "storage_missing": 503,
+    "storage_unreachable": 503,
+    "storage_busy": 503,
+    "storage_refused": 503,
 }
 _OF_STATUS = {
     400: ("invalid", "Bad request"),

@@ -13,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from perishield.api.byte_ranges import ranged
 from perishield.api.playback import FASTEST, KEYFRAMES_FROM, SLOWEST, check_range, part_link
 from perishield.api.problems import ProblemError, problem_response
+from perishield.api.remote_file import remote_file
 from perishield.api.security import Parts, require_signature
 from perishield.api.times import iso
 from perishield.recording import hls_vod
@@ -89,9 +90,12 @@ async def hls(camera: str, parts: Parts, start: From, end: To, gaps: Gaps = Gaps
 
 @router.head("/{path:path}", include_in_schema=False)
 @router.get("/{path:path}", summary="A segment, clip or snapshot, with range requests", response_class=Response)
-async def file(path: str, parts: Parts) -> Response:
+async def file(path: str, parts: Parts, request: Request) -> Response:
     found = await anyio.to_thread.run_sync(_below, parts.media, path)
     if found is None:
+        remote = await remote_file(parts, request, path, _PRIVATE)
+        if remote is not None:
+            return remote
         raise ProblemError(404, "this file is gone: it was deleted by the retention rules", code="not_found")
     media_type = _TYPES.get(found.suffix)
     if media_type is None:
