@@ -345,6 +345,7 @@ class Session:
         """Goes on at every tick of the pulse. Raises SourceError where the stream must end."""
         before = began = last_data = last_report = time.monotonic()
         track = self._track
+        source = b""
         packets = -1
         while True:
             yield
@@ -354,6 +355,10 @@ class Session:
             received = track.packets if track is not None else 0
             if received != packets:
                 packets, last_data = received, now
+                if track is not None and track.source != source:
+                    # Over UDP the sequence shows it, and is counted there.
+                    self._reception.sources += bool(source) and self._udp is None
+                    source = track.source
             else:
                 self._check_silence(now - last_data, ever=packets > 0)
             if self._delivery.waiting:

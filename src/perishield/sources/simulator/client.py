@@ -67,6 +67,7 @@ class SimulatorClient(asyncio.Protocol):
         self._target: tuple[str, int] | None = None
         self._frames = 0
         self._reports = 0
+        self._nonsense = ""
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._timeline: Timeline | None = None
@@ -194,7 +195,9 @@ class SimulatorClient(asyncio.Protocol):
             if len(self.requests) == 1:
                 self._faults = faults_of(url, self._faults)
         except ConfigError as error:
-            self._respond(request, 400, f"X-Reason: {error.message}")
+            self._nonsense = error.message
+        if self._nonsense:
+            self._respond(request, 400, f"X-Reason: {self._nonsense}")
             return
         if self._faults.enforce_timeout and len(self.requests) == 1:
             self._later(0.2, self._expire)
@@ -281,7 +284,12 @@ class SimulatorClient(asyncio.Protocol):
             pair = str(self._channels[0]) if faults.single_channel else "{}-{}".format(*self._channels)
             granted = "RTP/AVP/TCP;unicast" + ("" if faults.channels_missing else f";interleaved={pair}")
             self._grant(request, granted, self._timeline)
-        elif ("RTP/AVP;" in asked or "RTP/AVP/UDP;" in asked) and ports is not None and not faults.refuse_udp and self._transport is not None:
+        elif (
+            ("RTP/AVP;" in asked or "RTP/AVP/UDP;" in asked)
+            and ports is not None
+            and not faults.refuse_udp
+            and self._transport is not None
+        ):
             self._target = (self._transport.get_extra_info("peername")[0], int(ports[1]))
             port = self._datagrams.port
             granted = f"RTP/AVP/UDP;unicast;client_port={ports[1]}-{ports[2]}"
