@@ -341,6 +341,8 @@ export const en = {
     timeout: 'The camera does not answer in time.',
     stream_not_found: 'The camera has no such stream: check the path of the address.',
     not_a_video: 'There is no video at this address.',
+    tls_untrusted: 'The camera’s certificate is not trusted: compare its fingerprint and pin it.',
+    tls_failed: 'The camera does not speak TLS at this port: check the port, and that RTSPS is switched on.',
     unsupported_codec: 'The camera sends a codec that is not supported: set it to H.264 or H.265.',
     truncated: 'The stream broke off.',
     protocol: 'The camera does not keep to the protocol.',

@@ -342,6 +342,8 @@ export const zh: Messages = {
     timeout: '摄像机未及时响应。',
     stream_not_found: '摄像机没有此码流：请检查地址中的路径。',
     not_a_video: '该地址没有视频。',
+    tls_untrusted: '摄像机证书不受信任：请核对其指纹并固定。',
+    tls_failed: '摄像机在此端口不支持 TLS：请检查端口，并确认已启用 RTSPS。',
     unsupported_codec: '不支持摄像机的编码格式：请设为 H.264 或 H.265。',
     truncated: '码流中断。',
     protocol: '摄像机不符合协议。',
