@@ -30,10 +30,14 @@ class SiteChanged:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Somebody looks at this camera live until `until` (Unix seconds): deliver with low delay. Key: camera."""
+    """Somebody looks at this camera live until `until` (Unix seconds): deliver with low delay. Key: camera.
+
+    `closely`: every picture by itself, for players that show it the moment it comes.
+    """
 
     camera: str
     until: float
+    closely: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -80,6 +80,7 @@ class LiveHub:
     def __init__(self) -> None:
         self._gops: dict[str, list[ChunkRef]] = {}
         self._viewers: dict[str, set[Viewer]] = {}
+        self._closely: Counter[str] = Counter()
         self._watched = asyncio.Event()
 
     def feed(self, ref: ChunkRef) -> None:
@@ -117,12 +118,22 @@ class LiveHub:
             if not viewers:
                 del self._viewers[camera]
 
+    @contextmanager
+    def closely(self, camera: str) -> Iterator[None]:
+        """While somebody watches who shows every picture the moment it comes."""
+        self._closely[camera] += 1
+        self._watched.set()
+        try:
+            yield
+        finally:
+            self._closely[camera] -= 1
+
     async def ask_low_delay(self, bus: LocalBus) -> None:
         """Until cancelled: tell ingest which cameras are looked at, at once when one is and then every few seconds."""
         while True:
             until = time.time() + _WATCH_FOR_S
             for camera in self._viewers:
-                bus.publish(topics.WATCH, camera, Watch(camera, until))
+                bus.publish(topics.WATCH, camera, Watch(camera, until, self._closely[camera] > 0))
             self._watched.clear()
             try:
                 await asyncio.wait_for(self._watched.wait(), _WATCH_EVERY_S)

@@ -10,7 +10,7 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 
 from perishield.live.chunk_reader import ChunkReader
@@ -185,8 +185,11 @@ class Lines:
             reader.close()
 
     @asynccontextmanager
-    async def seat(self, camera: str) -> AsyncIterator[Seat]:
-        """A place on the camera's line, with what was sent since the latest key frame. Raises SourceError (`gone`)."""
+    async def seat(self, camera: str, *, closely: bool = False) -> AsyncIterator[Seat]:
+        """A place on the camera's line, with what was sent since the latest key frame; `closely` as in the hub.
+
+        Raises SourceError (`gone`).
+        """
         line = self._lines.get(camera)
         if line is None or line.ended:
             description = await self.description(camera)
@@ -198,7 +201,8 @@ class Lines:
         seat.restart()
         line.seats.add(seat)
         try:
-            yield seat
+            with self._hub.closely(camera) if closely else nullcontext():
+                yield seat
         finally:
             line.seats.discard(seat)
             if not line.seats and self._lines.get(camera) is line:

@@ -171,7 +171,7 @@ class Ingest:
             async for key, watch in watches:
                 camera = self.cameras.get(key)
                 if camera is not None:
-                    camera.watch(watch.until)
+                    camera.watch(watch.until, closely=watch.closely)
 
     async def _follow_site(self) -> None:
         """Make the running cameras those of site.json; a file that cannot be read changes nothing."""

@@ -37,6 +37,7 @@ class CameraIngest:
         self._schedule = Schedule(camera.recording)
         self._account = CameraAccount(journal, camera.id, self._withheld)
         self._watched_until = 0.0
+        self._closely_until = 0.0
         self._fault: StorageError | None = None
         self._state = StreamState(camera=camera.id, condition=StreamCondition.OFF, since=time.time())
         self._told = 0.0
@@ -81,9 +82,12 @@ class CameraIngest:
         self._set_delay()
         return True
 
-    def watch(self, until: float) -> None:
-        """Somebody looks until then (Unix seconds): low delay."""
-        self._watched_until = max(self._watched_until, min(until, time.time() + 60.0))
+    def watch(self, until: float, *, closely: bool = False) -> None:
+        """Somebody looks until then (Unix seconds): low delay; `closely`: every picture by itself."""
+        until = min(until, time.time() + 60.0)
+        self._watched_until = max(self._watched_until, until)
+        if closely:
+            self._closely_until = max(self._closely_until, until)
         self._set_delay()
 
     def tick(self, wall: float) -> None:
@@ -93,6 +97,9 @@ class CameraIngest:
             self._detect.tick(wall)
         if self._watched_until and wall >= self._watched_until:
             self._watched_until = 0.0
+            self._set_delay()
+        if self._closely_until and wall >= self._closely_until:
+            self._closely_until = 0.0
             self._set_delay()
         if not 0 <= wall - self._told < self._tell_again_s:
             self._tell_again_s = min(_TELL_EVERY_S, self._tell_again_s * 2)
@@ -119,7 +126,8 @@ class CameraIngest:
     def _set_delay(self) -> None:
         analysed = self.camera.analysis.enabled
         # While the smaller stream does not come, the recorded one is analysed.
-        self._main.set_low_delay(self._watched_until > 0 or (analysed and not self._detecting))
+        watched = self._watched_until > 0 or (analysed and not self._detecting)
+        self._main.set_low_delay(watched, closely=self._closely_until > 0)
         if self._detect is not None:
             self._detect.set_low_delay(analysed)
 

@@ -76,6 +76,7 @@ class StreamIngest:
         self._source: Source | None = None
         self._chunker: Chunker | None = None
         self._low_delay = False
+        self._closely = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self, delay_s: float) -> None:
@@ -98,10 +99,11 @@ class StreamIngest:
         if self._chunker is not None:
             self._chunker.writer.priority = priority
 
-    def set_low_delay(self, wanted: bool) -> None:
-        self._low_delay = wanted
+    def set_low_delay(self, wanted: bool, *, closely: bool = False) -> None:
+        self._low_delay, self._closely = wanted, closely
         chunker, source = self._chunker, self._source
-        if chunker is not None and chunker.low_delay != wanted:
+        if chunker is not None and (chunker.low_delay != wanted or chunker.closely != closely):
+            chunker.closely = closely
             chunker.low_delay = chunker.writer.low_delay = wanted
         if source is not None and source.low_delay != wanted:
             source.low_delay = wanted
@@ -153,7 +155,7 @@ class StreamIngest:
         self._chunker = chunker
         try:
             self._source = open_source(camera, chunker, outlets.on_state, epoch=epoch, file_root=cutting.file_root)
-            self.set_low_delay(self._low_delay)
+            self.set_low_delay(self._low_delay, closely=self._closely)
             await self._source.run()
         finally:
             self._source = None

@@ -51,7 +51,8 @@ class _Cut:
 class Chunker:
     """A PacketSink that writes chunks through `writer` and tells `on_chunk` about each.
 
-    `low_delay` may be changed at any time. `tick` must be called every `chunk_s / 5` or sooner.
+    `low_delay` may be changed at any time; `closely`, set before, then makes every picture a chunk of its own. `tick`
+    must be called every `chunk_s / 5` or sooner.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Chunker:
         self._gap = True
         self._missing = False
         self._low_delay = False
+        self.closely = False
         self._span = 0
         self._age_s = 0.0
         self._held: deque[_Cut] = deque()
@@ -98,9 +100,10 @@ class Chunker:
     @low_delay.setter
     def low_delay(self, value: bool) -> None:
         self._low_delay = value
+        low_s = 0.0 if self.closely else self._low_s
         # By packets the cut comes early enough that the timer, which does not know the last duration, is the exception.
-        self._span = int((self._low_s if value else self._usual_s * 0.75) * TIMESCALE)
-        self._age_s = self._low_s * 1.25 if value else self._usual_s * 0.8
+        self._span = int((low_s if value else self._usual_s * 0.75) * TIMESCALE)
+        self._age_s = low_s * 1.25 if value else self._usual_s * 0.8
 
     def format(self, video: VideoFormat) -> None:
         if video != self._video:

@@ -98,7 +98,8 @@ export class WhepPlayer implements LiveSource {
       connection.addTransceiver('video', { direction: 'recvonly' })
       connection.addTransceiver('audio', { direction: 'recvonly' })
       await connection.setLocalDescription(await connection.createOffer())
-      await gathered(connection)
+      // Without a relay the server's own addresses suffice: it learns the browser's from its first packet.
+      if (ways.ice_servers.length) await gathered(connection)
       if (this.connection !== connection) return
       const { answer, session } = await live.offer(this.camera, connection.localDescription?.sdp ?? '')
       if (this.connection !== connection) {

@@ -89,7 +89,7 @@ class Peer:
 
     async def _run(self, offer: str, servers: list[dict[str, str]]) -> None:
         try:
-            async with self._lines.seat(self.camera) as seat:
+            async with self._lines.seat(self.camera, closely=True) as seat:
                 self._flow = Flow(seat)
                 connection = self._connection = _connection(servers)
                 try:
