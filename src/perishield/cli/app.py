@@ -147,6 +147,17 @@ def bench_live(
     command.live(minutes, as_json=json)
 
 
+@bench.command("live")
+def bench_live(
+    minutes: Annotated[float, typer.Option(min=0.2, help="How long both players are watched.")] = 10,
+    json: Json = False,
+) -> None:
+    """Glass-to-glass delay of live view in Chromium, MSE beside WebRTC."""
+    from perishield.cli import bench as command
+
+    command.live(minutes, as_json=json)
+
+
 @models.command("list")
 def models_list(config: Config = None, json: Json = False) -> None:
     """The catalogue, and what of it is installed."""

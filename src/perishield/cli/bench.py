@@ -30,6 +30,13 @@ def live(minutes: float, *, as_json: bool) -> None:
         _print(bench_live.run(minutes, progress=advance), as_json)
 
 
+def live(minutes: float, *, as_json: bool) -> None:
+    from perishield.evaluation import bench_live
+
+    with progress(f"{minutes:g} minutes") as advance:
+        _print(bench_live.run(minutes, progress=advance), as_json)
+
+
 def _print(figures: Mapping[str, object], as_json: bool) -> None:
     if as_json:
         print_json(figures)
