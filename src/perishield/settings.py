@@ -59,7 +59,11 @@ class Ingest(_Section):
     chunk_kib: int = Field(default=256, ge=4, le=4096)
     pool_minutes: float = Field(default=30, gt=0, le=10080)
     recordings_days: float = Field(default=7, gt=0, le=3650)
+    recordings_gib: float = Field(default=0, ge=0)
     min_free_mib: int = Field(default=1024, ge=0)
+    when_full: Literal["overwrite", "stop"] = "overwrite"
+    queue_mib: int = Field(default=32, ge=2, le=4096)
+    sync_s: float = Field(default=0.2, ge=0.05, le=30)
     file_root: Path | None = None
 
 

@@ -144,8 +144,8 @@ def test_a_chunk_ends_before_a_key_frame_by_size_and_by_time(bench: Bench) -> No
     for index in range(70):
         bench.chunker.packet(unit(index * 3600, 7_000 if index < 25 else 100, key=index in {0, 15}))
     bench.chunker.close()
-    # 64 KiB hold ten frames of 7004 bytes; three quarters of a second hold nineteen.
-    assert [len(ref.sizes) for ref in bench.refs] == [10, 5, 10, 19, 19, 7]
+    # 64 KiB hold ten frames of 7004 bytes; two thirds of a second hold seventeen.
+    assert [len(ref.sizes) for ref in bench.refs] == [10, 5, 10, 17, 17, 11]
     assert [ref.key for ref in bench.refs] == [True, False, True, False, False, False]
 
 

@@ -30,7 +30,7 @@ from perishield.model.site import Camera
 from perishield.roles.ingest_camera import CameraIngest, Listeners
 from perishield.roles.ingest_files import FileKeeper, Keeping
 from perishield.roles.ingest_storage import Storage
-from perishield.roles.ingest_stream import Cutting, Workshop
+from perishield.roles.ingest_stream import Cutting, StreamIngest, Workshop
 from perishield.streams.epochs import Epochs
 from perishield.streams.journal import Journal
 
@@ -39,6 +39,7 @@ log = Log("ingest")
 _SPREAD_S = 0.01
 _SITE_EVERY_S = 1.0
 _DRAIN_S = 1.5
+_CAMERAS_EVERY_S = 0.5
 _SMALLEST_CHUNK = 32 * 1024
 
 
@@ -114,6 +115,8 @@ class Ingest:
         self._site_path = config.data_dir / "site.json"
         self._site_stamp: tuple[int, int] | None = None
         self._site_error = ""
+        self._streams: list[StreamIngest] = []
+        self._ticked = 0.0
         self._tick_every_s = min(config.chunk_s / 10, 0.1)
 
     def _tell_segment(self, row: SegmentRow) -> None:
@@ -155,9 +158,15 @@ class Ingest:
         while True:
             await asyncio.sleep(self._tick_every_s)
             wall = time.time()
-            for camera in self.cameras.values():
-                camera.tick(wall)
+            for stream in self._streams:
+                chunker = stream.chunker
+                if chunker is not None:
+                    chunker.tick(wall)
             self._storage.tick()
+            if not 0 <= wall - self._ticked < _CAMERAS_EVERY_S:
+                self._ticked = wall
+                for camera in self.cameras.values():
+                    camera.tick(wall)
 
     async def _watch_site(self) -> None:
         async with self._bus.subscribe(topics.SITE) as changes:
@@ -214,6 +223,7 @@ class Ingest:
             ingest = CameraIngest(camera, self._workshop, self._listeners, self._journal)
             self.cameras[camera.id] = ingest
             ingest.start(index * _SPREAD_S)
+        self._streams = [stream for camera in self.cameras.values() for stream in camera.streams]
         log.info("site.followed", revision=site.revision, cameras=len(self.cameras))
 
     def _share_memory(self, cameras: int) -> None:

@@ -28,7 +28,9 @@ class Listeners:
 
 
 class CameraIngest:
-    """Runs from `start` to `stop`. `tick` must be called several times a second."""
+    """Runs from `start` to `stop`. `tick` must be called about once a second, and that of the chunkers of its `streams`
+    several times.
+    """
 
     def __init__(self, camera: Camera, workshop: Workshop, listeners: Listeners, journal: Told) -> None:
         self.camera = camera
@@ -91,10 +93,7 @@ class CameraIngest:
         self._set_delay()
 
     def tick(self, wall: float) -> None:
-        """Write what waited long enough, let low delay end, repeat the state."""
-        self._main.tick(wall)
-        if self._detect is not None:
-            self._detect.tick(wall)
+        """Let low delay end, repeat the state."""
         if self._watched_until and wall >= self._watched_until:
             self._watched_until = 0.0
             self._set_delay()
@@ -104,6 +103,10 @@ class CameraIngest:
         if not 0 <= wall - self._told < self._tell_again_s:
             self._tell_again_s = min(_TELL_EVERY_S, self._tell_again_s * 2)
             self._tell(self._state)
+
+    @property
+    def streams(self) -> tuple[StreamIngest, ...]:
+        return (self._main,) if self._detect is None else (self._main, self._detect)
 
     def _detect_stream(self) -> StreamIngest:
         """Pictures for analysis only: always in the pool, without sound, and no footage in anybody's index."""

@@ -67,14 +67,15 @@ class Outlets:
 
 
 class StreamIngest:
-    """Runs `camera`'s address from `start` to `stop`. `tick` must be called several times a second."""
+    """Runs `camera`'s address from `start` to `stop`."""
 
     def __init__(self, camera: Camera, workshop: Workshop, outlets: Outlets) -> None:
         self.camera = camera
         self._workshop = workshop
         self._outlets = outlets
+        self.chunker: Chunker | None = None
+        """While the stream runs. Its `tick` must be called several times a second."""
         self._source: Source | None = None
-        self._chunker: Chunker | None = None
         self._low_delay = False
         self._closely = False
         self._task: asyncio.Task[None] | None = None
@@ -90,18 +91,13 @@ class StreamIngest:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    def tick(self, wall: float) -> None:
-        """Write what has waited long enough."""
-        if self._chunker is not None:
-            self._chunker.tick(wall)
-
     def set_priority(self, priority: int) -> None:
-        if self._chunker is not None:
-            self._chunker.writer.priority = priority
+        if self.chunker is not None:
+            self.chunker.writer.priority = priority
 
     def set_low_delay(self, wanted: bool, *, closely: bool = False) -> None:
         self._low_delay, self._closely = wanted, closely
-        chunker, source = self._chunker, self._source
+        chunker, source = self.chunker, self._source
         if chunker is not None and (chunker.low_delay != wanted or chunker.closely != closely):
             chunker.closely = closely
             chunker.low_delay = chunker.writer.low_delay = wanted
@@ -152,7 +148,7 @@ class StreamIngest:
             chunk_bytes=cutting.chunk_bytes,
             low_delay_chunk_s=cutting.low_delay_chunk_s,
         )
-        self._chunker = chunker
+        self.chunker = chunker
         try:
             self._source = open_source(camera, chunker, outlets.on_state, epoch=epoch, file_root=cutting.file_root)
             self.set_low_delay(self._low_delay, closely=self._closely)
@@ -160,7 +156,7 @@ class StreamIngest:
         finally:
             self._source = None
             chunker.close()
-            self._chunker = None
+            self.chunker = None
             if writer.fault is not None:
                 outlets.on_fault(None)
 

@@ -26,6 +26,7 @@ from perishield.log import Log, LogFormat
 from perishield.model.alarms import Event
 from perishield.model.errors import ConfigError, ModelError, PeriShieldError
 from perishield.model.vision import MOTION, TrackFrame
+from perishield.roles.vision_streams import StreamChoice
 from perishield.vision.model_store import HINT, choose_detector, list_models
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ _SITE_EVERY_S = 1.0
 _STATE_EVERY_S = 3.0
 _WATCH_FOR_S = 3.0
 _CHUNKS_WAITING = 4_096
+_KEYS_ONLY_FROM = 2
+_PRESSURE_FOR_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,7 @@ class Vision:
         self._state = DetectorState(name="")
         self._asked: dict[str, float] = {}
         self._models: tuple[str, ...] = ()
+        self._streams = StreamChoice()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set. Raises BusError when the spool cannot be opened."""
@@ -83,12 +87,14 @@ class Vision:
             on_tracks=lambda frame: self._call(self._tell_tracks, frame),
             on_event=lambda event: self._call(self._tell_event, event),
             on_trouble=lambda error: self._call(self._tell_trouble, error),
+            streams=self._streams,
         )
         await self._follow_site(worker)
         worker.start()
         tasks = [
             self._loop.create_task(self._hear_chunks(worker)),
             self._loop.create_task(self._watch_site(worker)),
+            self._loop.create_task(self._obey_pressure(worker)),
             self._loop.create_task(self._report(worker)),
         ]
         try:
@@ -124,7 +130,20 @@ class Vision:
     async def _hear_chunks(self, worker: VisionWorker) -> None:
         async with self._bus.subscribe(topics.CHUNKS, size=_CHUNKS_WAITING) as chunks:
             async for _, ref in chunks:
-                worker.inbox.offer(ref)
+                if self._streams.takes(ref):
+                    worker.inbox.offer(ref)
+
+    async def _obey_pressure(self, worker: VisionWorker) -> None:
+        """Look at key frames only while the disk is pressed; a recorder that falls silent presses nobody."""
+        async with self._bus.subscribe(topics.PRESSURE) as told:
+            while True:
+                level = 0
+                with suppress(TimeoutError):
+                    _, pressure = await asyncio.wait_for(told.get(), _PRESSURE_FOR_S)
+                    level = pressure.level
+                if worker.keys_only != (level >= _KEYS_ONLY_FROM):
+                    worker.keys_only = not worker.keys_only
+                    log.warning("vision.pressure" if worker.keys_only else "vision.relieved", level=level)
 
     async def _watch_site(self, worker: VisionWorker) -> None:
         async with self._bus.subscribe(topics.SITE) as changes:
@@ -151,6 +170,7 @@ class Vision:
             return
         if site is not None:
             self._site_stamp, self._site_error = stamp, ""
+            self._streams.follow(site.cameras)
             worker.follow(site)
 
     async def _report(self, worker: VisionWorker) -> None:
@@ -171,6 +191,9 @@ class Vision:
     def _tell_tracks(self, frame: TrackFrame) -> None:
         self._bus.publish(topics.TRACKS, frame.camera, frame)
         if not frame.gate_open:
+            return
+        if self._streams.detects(frame.camera):
+            # Chunks of the smaller stream come quickly as it is.
             return
         now = time.time()
         if now - self._asked.get(frame.camera, 0.0) >= 1.0:

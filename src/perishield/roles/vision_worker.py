@@ -23,7 +23,9 @@ from perishield.model.rules import Rule, rule_from_dict
 from perishield.model.site import Camera, Site
 from perishield.model.vision import Detections, TrackFrame
 from perishield.roles.vision_inbox import Inbox
+from perishield.roles.vision_streams import StreamChoice
 from perishield.rules.engine import RuleEngine
+from perishield.streams.layout import main_camera
 from perishield.tracking.byte_tracker import ByteTracker
 from perishield.vision.detector import Detector
 from perishield.vision.motion import MotionDetector
@@ -66,10 +68,14 @@ class VisionWorker:
         on_tracks: Callable[[TrackFrame], None],
         on_event: Callable[[Event], None],
         on_trouble: Callable[[ModelError], None],
+        streams: StreamChoice | None = None,
     ) -> None:
         self.inbox = Inbox()
         self.pictures = 0
         self.skipped = 0
+        self.keys_only = False
+        """The disk is under pressure: nothing but key frames is looked at."""
+        self._streams = streams or StreamChoice()
         self._media_root = media_root
         self._spool = spool
         self._detector = detector
@@ -117,12 +123,12 @@ class VisionWorker:
 
     def _apply(self, site: Site) -> None:
         self._wanted = {camera.id: camera for camera in site.cameras if camera.enabled and camera.analysis.enabled}
-        for key in [key for key in self._cameras if key not in self._wanted]:
+        for key in [key for key in self._cameras if main_camera(key) not in self._wanted]:
             self._cameras.pop(key).watch.close()
             self._detector.forget(key)
             self.inbox.forget(key)
         for key, camera in self._cameras.items():
-            camera.settings = self._wanted[key]
+            camera.settings = self._wanted[main_camera(key)]
             camera.watch.fps = camera.settings.analysis.fps
         rules: list[Rule] = []
         for data in site.rules:
@@ -154,15 +160,17 @@ class VisionWorker:
 
     def _due(self, taken: Sequence[tuple[list[ChunkRef], float]]) -> Iterator[tuple[_Camera, Due]]:
         for refs, waiting_s in taken:
-            settings = self._wanted.get(refs[0].camera)
+            stream = refs[0].camera
+            settings = self._wanted.get(main_camera(stream))
             if settings is None:
                 continue
-            camera = self._cameras.get(settings.id)
+            camera = self._cameras.get(stream)
             if camera is None:
                 fps = settings.analysis.fps
                 watch = CameraWatch(self._media_root, fps)
-                camera = self._cameras[settings.id] = _Camera(settings, watch, ByteTracker(fps))
+                camera = self._cameras[stream] = _Camera(settings, watch, ByteTracker(fps))
             self._note_lag(camera, waiting_s)
+            camera.watch.keys_only = self.keys_only
             for ref in refs:
                 if ref.epoch != camera.epoch:
                     camera.epoch = ref.epoch
@@ -211,10 +219,11 @@ class VisionWorker:
         boxes = [track.box for track in tracks if track.seen]
         lone = detections.boxes[detections.scores >= _HOLDS].tolist()
         camera.watch.saw([*boxes, *((x1, y1, x2, y2) for x1, y1, x2, y2 in lone)], picture.stream_time)
+        epoch, stream_time = self._streams.on_main(picture.camera, picture.epoch, picture.stream_time)
         return TrackFrame(
             camera=camera.settings.id,
-            epoch=picture.epoch,
-            stream_time=picture.stream_time,
+            epoch=epoch,
+            stream_time=stream_time,
             wall=picture.wall,
             arrival=picture.arrival,
             width=picture.width,

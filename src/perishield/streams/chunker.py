@@ -52,7 +52,7 @@ class Chunker:
     """A PacketSink that writes chunks through `writer` and tells `on_chunk` about each.
 
     `low_delay` may be changed at any time; `closely`, set before, then makes every picture a chunk of its own. `tick`
-    must be called every `chunk_s / 5` or sooner.
+    must be called every `chunk_s / 10` or sooner.
     """
 
     def __init__(
@@ -101,9 +101,10 @@ class Chunker:
     def low_delay(self, value: bool) -> None:
         self._low_delay = value
         low_s = 0.0 if self.closely else self._low_s
-        # By packets the cut comes early enough that the timer, which does not know the last duration, is the exception.
-        self._span = int((low_s if value else self._usual_s * 0.75) * TIMESCALE)
-        self._age_s = low_s * 1.25 if value else self._usual_s * 0.8
+        # A third of the time is left for the timer's interval, for writing and for syncing. By packets the cut comes
+        # early enough that the timer, which does not know the last duration, is the exception.
+        self._span = int((low_s if value else self._usual_s * 0.66) * TIMESCALE)
+        self._age_s = low_s * 1.25 if value else self._usual_s * 0.65
 
     def format(self, video: VideoFormat) -> None:
         if video != self._video:

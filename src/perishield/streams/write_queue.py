@@ -24,7 +24,7 @@ REFUSED = 1 << 62
 """As `floor`: no camera is written for now."""
 
 _AT_ONCE_S = 0.01
-_BATCH = 1 << 20
+_BATCH = 2 << 20
 """So many bytes are handed over without waiting for more: cameras that show key frames in step bring much at once."""
 _Order = Piece | Ending
 

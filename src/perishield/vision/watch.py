@@ -39,6 +39,8 @@ class CameraWatch:
 
     def __init__(self, media_root: Path, fps: float, *, gate: Gate | None = None) -> None:
         self.fps = fps
+        self.keys_only = False
+        """Nothing but key frames is decoded, whatever moves."""
         self.gate = gate or Gate()
         self.decoder = ChunkDecoder(media_root)
         self._shrink = Shrinker(*_THUMBNAIL, "gray")
@@ -55,7 +57,16 @@ class CameraWatch:
             self.gate.restart()
             self._following = False
             self._last, self._due, self._key = -1, 0, ref.stream_time
-        if self.gate.chunk(ref):
+        wanted = self.gate.chunk(ref)
+        if self.keys_only:
+            self._following = False
+            picture = self.decoder.skim(ref)
+            if picture is not None:
+                self._key = self._last = picture.stream_time
+                self.gate.key_frame(self._shrink.luma(picture.frame), picture.stream_time)
+                yield Due(picture, gate_open=wanted)
+            return
+        if wanted:
             if self._following:
                 yield from self._paced(self.decoder.follow(ref))
                 return
