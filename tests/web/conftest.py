@@ -19,10 +19,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 import perishield
 
+sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "e2e"))
+from console_steps import PASSWORD, USERNAME
 from walker_clip import make_clip
-
-USERNAME, PASSWORD = "guard", "correct horse battery staple"
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import Any
 
 import pytest
+from console_steps import PASSWORD, PHONE, USERNAME, log_in, until
 from playwright.sync_api import Browser, Locator, Page, expect
 
 pytestmark = [pytest.mark.real("chromium"), pytest.mark.timeout(240)]
-
-USERNAME, PASSWORD = "guard", "correct horse battery staple"
-PHONE = {"width": 390, "height": 844}
-
-
-def log_in(page: Page, address: str, path: str = "/") -> None:
-    page.goto(address + path)
-    page.locator("#username").fill(USERNAME)
-    page.locator("#password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("navigation")).to_be_visible()
 
 
 def add_camera(page: Page, url: str, name: str) -> None:
@@ -43,14 +32,6 @@ def inked(canvas: Locator) -> int:
         }"""
     )
     return count
-
-
-def until(page: Page, expression: str, argument: object = None) -> None:
-    """Wait until it holds in the page. Playwright's own `wait_for_function` needs eval, which the policy forbids."""
-    deadline = time.monotonic() + 30
-    while not page.evaluate(expression, argument):
-        assert time.monotonic() < deadline, expression
-        page.wait_for_timeout(100)
 
 
 def play_time(page: Page, selector: str) -> float:
@@ -130,11 +111,13 @@ def test_from_a_camera_to_a_drawn_line_to_an_alarm_with_its_clip(node: Any, page
     assert inked(page.locator(".picture canvas")) > 200
 
     page.get_by_role("link", name="Footage", exact=True).click()
-    page.locator(".timeline .footage").first.wait_for()
-    bar = page.locator(".timeline .footage").first.bounding_box()
+    page.locator(".timeline .ledger.recorded").first.wait_for()
+    bar = page.locator(".timeline .ledger.recorded").first.bounding_box()
     assert bar is not None
     page.mouse.click(bar["x"] + bar["width"] / 3, bar["y"] + bar["height"] / 2)
-    until(page, "document.querySelector('.screen video')?.currentTime > 0.5")
+    until(page, "document.querySelector('.screen video')?.videoWidth === 640")
+    at = play_time(page, ".screen video")
+    until(page, "from => document.querySelector('.screen video').currentTime > from + 0.5", at)
 
 
 def test_a_camera_that_cannot_be_read_says_why(node: Any, page: Page) -> None:

@@ -293,6 +293,7 @@ export const en = {
     title: 'System',
     processes: 'Processes',
     process: {
+      live: 'Hands live video on to viewers and other systems',
       ingest: 'Takes the video in and records it',
       vision: 'Detects, follows and judges',
       server: 'Serves this console',

@@ -294,6 +294,7 @@ export const zh: Messages = {
     title: '系统',
     processes: '进程',
     process: {
+      live: '向观看者和其他系统提供实时视频',
       ingest: '接入并录制视频',
       vision: '检测、跟踪与判断',
       server: '提供本控制台',
