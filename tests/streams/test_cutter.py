@@ -90,14 +90,17 @@ def play(chunker: Chunker, calls: list[Call], audio: AudioFormat | None, *, tick
 
 
 @st.composite
-def videos(draw: st.DrawFn, longest: int, shortest: int = 1) -> list[Packet]:
-    """A key frame first, then anything: sizes, intervals, key frames, pictures out of order."""
+def videos(draw: st.DrawFn, longest: int, shortest: int = 1, *, regular: bool = False) -> list[Packet]:
+    """A key frame first, then anything: sizes, intervals, key frames, pictures out of order; or all `regular`."""
     count = draw(st.integers(1, 50))
     intervals = draw(st.lists(st.integers(shortest, longest), min_size=count, max_size=count))
-    if draw(st.booleans()):
+    if regular or draw(st.booleans()):
         intervals = [intervals[0]] * count
     sizes = draw(st.lists(st.integers(1, 600), min_size=count, max_size=count))
     keys = draw(st.lists(st.booleans(), min_size=count, max_size=count))
+    if regular:
+        group = draw(st.integers(1, count))
+        keys = [index % group == 0 for index in range(count)]
     late = draw(st.lists(st.integers(0, TIMESCALE), min_size=count, max_size=count)) if draw(st.booleans()) else None
     times = [0, *accumulate(intervals)]
     first = draw(st.integers(0, 2**40))
@@ -179,7 +182,8 @@ def test_any_packets_come_out_as_they_went_in(
 def test_no_sound_is_lost_while_pictures_come(
     data: st.DataObject, name: str, chunk_bytes: int, low_delay: bool
 ) -> None:
-    video = data.draw(videos(TIMESCALE // 5, TIMESCALE // 100))
+    # With low delay a key frame out of turn costs the sound that comes after it: nobody could know.
+    video = data.draw(videos(TIMESCALE // 5, TIMESCALE // 100, regular=low_delay))
     length = video[-1].dts - video[0].dts
     sound = data.draw(sounds(SOUNDS[name], video[0].dts, length, gaps=False))
     lag = data.draw(st.integers(-TIMESCALE // 4, TIMESCALE // 8))

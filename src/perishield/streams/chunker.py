@@ -10,7 +10,7 @@ all the same; where it then exceeds the sum of durations, the last frame simply 
 
 Sound goes with the pictures during which it begins. It comes later than these, because a frame of sound is sent when it
 ends: inside a group of pictures what comes late goes with the next chunk, times told exactly; but a chunk after which a
-key frame comes, or with low delay may come, waits a moment for its sound, so that no chunk which begins with a key
+key frame comes, or with low delay is due, waits a moment for its sound, so that no chunk which begins with a key
 frame, where clips and segments begin, holds sound from before it. Sound alone makes no chunk, and a camera that falls
 silent stops having a track of sound, since a player would wait for it.
 """
@@ -31,7 +31,7 @@ from perishield.streams.sound_queue import SoundQueue
 _USUAL_INTERVAL = TIMESCALE // 25
 _STEADY = 4
 """Intervals in a row that must agree within an eighth before the next one is presumed."""
-_SOUND_PATIENCE_S = 0.4
+_SOUND_PATIENCE_S = 0.3
 _MOST_HELD = 32
 
 
@@ -90,6 +90,8 @@ class Chunker:
         self.closely = False
         self._span = 0
         self._age_s = 0.0
+        self._key_dts = -1
+        self._group = 0
         self._held: deque[_Cut] = deque()
         self.low_delay = False
 
@@ -119,6 +121,7 @@ class Chunker:
         self._gap = True
         self._wants_key = True
         self._agreeing = 0
+        self._key_dts = -1
 
     def audio_format(self, audio: AudioFormat | None) -> None:
         """Takes effect with the next segment, which begins at the next key frame; until then the new sound is not kept.
@@ -129,7 +132,7 @@ class Chunker:
         if audio != sound.announced:
             if sound.announced is not None:
                 self._flush_all()
-            sound.announce(audio, self._pending[-1].dts if self._pending else self._first_dts)
+            sound.announce(audio, self._pending[-1].dts if self._pending else self._first_dts or -1)
 
     def audio(self, packet: Packet) -> None:
         self.sound.add(packet)
@@ -146,6 +149,9 @@ class Chunker:
             return
         pending = self._pending
         if not pending:
+            if packet.key:
+                self._group = dts - self._key_dts if self._key_dts >= 0 else 0
+                self._key_dts = dts
             self._first_dts = dts
             self._wants_key = False
         pending.append(packet)
@@ -161,7 +167,9 @@ class Chunker:
         if self._agreeing >= _STEADY and (
             dts + interval - self._first_dts >= self._span or self._size >= self._chunk_bytes
         ):
-            self._flush(None, self._pending[-1].arrival)
+            # The next frame is taken for a key frame where the last group of pictures was as long as this one.
+            before_key = dts + interval + (interval >> 1) - self._key_dts >= self._group
+            self._flush(None, self._pending[-1].arrival if before_key else 0.0)
 
     def tick(self, wall: float) -> None:
         """Write what has waited too long; `wall` is Unix seconds."""

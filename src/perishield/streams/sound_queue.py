@@ -33,7 +33,7 @@ class SoundQueue:
         self._bytes = 0
 
     def announce(self, audio: AudioFormat | None, now: int) -> None:
-        """Sound of this format comes from tick `now` on; None for none."""
+        """Sound of this format comes from tick `now` on, or from the first picture on if that is -1; None for none."""
         self.forget()
         self.announced = self.format = audio
         self.until = now
@@ -60,6 +60,8 @@ class SoundQueue:
 
     def lags(self, until: int) -> bool:
         """Whether more sound is to be expected soon that begins before tick `until`."""
+        if self.until < 0:
+            self.until = until - 1
         return self.format is not None and 0 < until - self.until <= _LARGEST_LAG
 
     def take(self, audio: AudioFormat, earliest: int, until: int, origin: int) -> tuple[SoundRun | None, list[bytes]]:
@@ -76,7 +78,9 @@ class SoundQueue:
                 taken.append(packet)
             else:
                 self.unkept += 1
-        if until - self.until > _SILENT_AFTER:
+        if self.until < 0:
+            self.until = until
+        elif until - self.until > _SILENT_AFTER:
             self.format = None
         if not taken:
             return None, []
