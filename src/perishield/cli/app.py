@@ -23,6 +23,8 @@ faults = typer.Typer(help="Break it on purpose, and check what was promised.", n
 recordings = typer.Typer(no_args_is_help=True, help="Recorded footage: rebuild its index, check its files.")
 app.add_typer(bench, name="bench")
 app.add_typer(models, name="models")
+storage = typer.Typer(no_args_is_help=True, help="Storage beyond this disk: how it is, try it, make folders ready.")
+app.add_typer(storage, name="storage")
 app.add_typer(recordings, name="recordings")
 app.add_typer(faults, name="faults")
 
@@ -147,17 +149,6 @@ def bench_live(
     command.live(minutes, as_json=json)
 
 
-@bench.command("live")
-def bench_live(
-    minutes: Annotated[float, typer.Option(min=0.2, help="How long both players are watched.")] = 10,
-    json: Json = False,
-) -> None:
-    """Glass-to-glass delay of live view in Chromium, MSE beside WebRTC."""
-    from perishield.cli import bench as command
-
-    command.live(minutes, as_json=json)
-
-
 @models.command("list")
 def models_list(config: Config = None, json: Json = False) -> None:
     """The catalogue, and what of it is installed."""
@@ -254,6 +245,38 @@ def recordings_verify(
     from perishield.cli import recordings as command
 
     command.verify(camera, start, end, deep=deep, data=data, config=config, as_json=json)
+
+
+@storage.command("status")
+def storage_status(
+    data: Annotated[Path | None, typer.Option(help="The node's data folder.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Ask the running node how its targets are and what waits for them."""
+    from perishield.cli import storage as command
+
+    command.status(data, config, as_json=json)
+
+
+@storage.command("test")
+def storage_test(
+    name: Annotated[str, typer.Argument(help="A target; left out: all.")] = "",
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Write, read back, read a part and delete at a target."""
+    from perishield.cli import storage as command
+
+    command.test(name, config, as_json=json)
+
+
+@storage.command("prepare")
+def storage_prepare(name: Annotated[str, typer.Argument(help="A target.")], config: Config = None) -> None:
+    """Mark the folder of a target, once it is mounted: copies go only where the mark is."""
+    from perishield.cli import storage as command
+
+    command.prepare(name, config)
 
 
 @app.command(name="config")
