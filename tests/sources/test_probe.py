@@ -20,6 +20,7 @@ from perishield.model.site import Camera
 from perishield.sources.doctor.probe import Examination, probe
 from perishield.sources.doctor.step import Verdict
 from perishield.sources.simulator import Faults, Simulator, SimulatorClip
+from perishield.sources.simulator.certificate import self_signed
 
 SERVER = Path(__file__).with_name("gst_server.py")
 
@@ -198,6 +199,35 @@ async def test_a_camera_without_a_clock_is_not_trusted_for_time(farm):
     simulator = await farm(Faults(no_sender_reports=True))
     examination = await examined(f"rtsp://127.0.0.1:{simulator.port}/plain", 8)
     assert codes(examination)["clock"] in ("clock_none", "clock_unknown")
+
+
+async def test_a_certificate_is_looked_at_before_anything_is_sent(farm):
+    certificate = self_signed("127.0.0.1")
+    simulator = await farm(tls=certificate.context)
+    url = f"rtsps://127.0.0.1:{simulator.port}/plain"
+    unknown = await examined(url)
+    assert failed(unknown) == ["tls_untrusted"]
+    assert params(unknown, "tls")["fingerprint"] == certificate.fingerprint
+    assert failed(await examined(url, tls_fingerprint="ab" * 32)) == ["tls_changed"]
+    assert failed(await examined(url, tls_fingerprint="abc")) == ["tls_fingerprint"]
+    assert all(not client.requests for client in simulator.clients)
+    pinned = await examined(url, tls_fingerprint=certificate.fingerprint.upper())
+    assert codes(pinned)["tls"] == "tls_pinned"
+    assert pinned.healthy
+    assert failed(await examined(url.replace("rtsps", "rtsp"), 4))
+
+
+async def test_a_plain_port_is_no_tls(farm):
+    simulator = await farm()
+    assert failed(await examined(f"rtsps://127.0.0.1:{simulator.port}/plain", 4)) == ["tls_failed"]
+
+
+async def test_udp_is_named_where_the_camera_refuses_tcp(farm):
+    simulator = await farm(Faults(refuse_tcp=True))
+    examination = await examined(f"rtsp://127.0.0.1:{simulator.port}/plain")
+    assert examination.healthy
+    assert params(examination, "setup")["transport"] == "UDP"
+    assert sum(step.name == "setup" for step in examination.steps) == 1
 
 
 def film(path: Path, *, gop: int, frames: int, level: int | None) -> Path:

@@ -69,6 +69,7 @@ class Watch(Observer):
         self._tell = tell
         self._measured = measured
         self.refused = False
+        self._set_up = False
         self._challenged = 0.0
         self._offered = ""
         self._admitted = False
@@ -114,11 +115,12 @@ class Watch(Observer):
             self._tell(ok(name, "options", says, ms, server=server))
         elif name == "describe":
             self._describe(message, ms)
-        elif name == "setup":
+        elif name == "setup" and not self._set_up:
+            self._set_up = True
             transport = (message.header("transport") or "")[:_MOST_SHOWN]
             over = "TCP" if "tcp" in transport.lower() or "interleaved" in transport.lower() else "UDP"
             self._tell(ok(name, "setup", f"packets will come over {over}", ms, transport=over, header=transport))
-        else:
+        elif name == "play":
             self._tell(ok(name, "play", "the stream was started", ms))
 
     def _describe(self, message: Message, ms: float) -> None:
