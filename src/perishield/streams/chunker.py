@@ -31,7 +31,7 @@ from perishield.streams.sound_queue import SoundQueue
 _USUAL_INTERVAL = TIMESCALE // 25
 _STEADY = 4
 """Intervals in a row that must agree within an eighth before the next one is presumed."""
-_SOUND_PATIENCE_S = 0.3
+_SOUND_PATIENCE_S = 0.8
 _MOST_HELD = 32
 
 
@@ -207,11 +207,25 @@ class Chunker:
         if next_dts is None or next_dts <= last:
             next_dts = last + (self._interval if 0 < self._interval <= 10 * TIMESCALE else _USUAL_INTERVAL)
         self._last_dts = last
-        waits = before_key > 0 and self.sound.lags(next_dts)
-        cut = _Cut(packets, self._size, next_dts, before_key, waits)
+        size = self._size
         self._pending, self._size = [], 0
+        if before_key <= 0 or not self.sound.lags(next_dts):
+            self._put(_Cut(packets, size, next_dts, before_key, False))
+            return
+        # Only what sound is still missing for waits for it.
+        late = (
+            next((index for index in range(1, len(packets)) if packets[index].dts > self.sound.until), len(packets)) - 1
+        )
+        if late > 0:
+            early = sum(packet.size for packet in packets[:late])
+            self._put(_Cut(packets[:late], early, packets[late].dts, before_key, False))
+            packets, size = packets[late:], size - early
+        self._put(_Cut(packets, size, next_dts, before_key, True))
+
+    def _put(self, cut: _Cut) -> None:
+        """Write, after what waits."""
         held = self._held
-        if not waits and not held:
+        if not cut.waits and not held:
             self._write(cut)
             return
         held.append(cut)
