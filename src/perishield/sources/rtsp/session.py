@@ -9,58 +9,36 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
-import ssl
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from perishield.log import Log
 from perishield.model.errors import SourceError, mask_url
-from perishield.model.media import Codec
 from perishield.model.site import Transport
-from perishield.sources.parameter_sets import ParameterSets
 from perishield.sources.pulse import every
 from perishield.sources.reception import Reception
-from perishield.sources.rtsp import tls
 from perishield.sources.rtsp.audio_delivery import AudioDelivery
 from perishield.sources.rtsp.auth import Credentials
 from perishield.sources.rtsp.connection import Connection
 from perishield.sources.rtsp.delivery import Delivery
-from perishield.sources.rtsp.depacketizer import Depacketizer
+from perishield.sources.rtsp.dial import Terms, dial
 from perishield.sources.rtsp.framing import Framer, Message
-from perishield.sources.rtsp.h264 import H264Depacketizer
-from perishield.sources.rtsp.h265 import H265Depacketizer
 from perishield.sources.rtsp.keep_alive import KeepAlive, forget
 from perishield.sources.rtsp.low_water import LowWater
 from perishield.sources.rtsp.observer import NOBODY, Observer
 from perishield.sources.rtsp.refusal import Patience, Redirected, accept
-from perishield.sources.rtsp.rtcp import read_sender_report, receiver_report
-from perishield.sources.rtsp.rtp import RtpTrack
 from perishield.sources.rtsp.sdp import Track, parse_sdp
 from perishield.sources.rtsp.sound_line import SoundLine, choose_sound
 from perishield.sources.rtsp.transport import over_tcp, over_udp, read_transport
 from perishield.sources.rtsp.udp import UdpPair
 from perishield.sources.rtsp.url import Endpoint, base_url, control_candidates, resolve_control
+from perishield.sources.rtsp.video_line import SilenceError, VideoLine, choose_video
 
 __all__ = ["Patience", "Redirected", "Session", "SilenceError", "Terms"]
 
 log = Log("rtsp")
 
 _REPORT_EVERY_S = 5.0
-
-
-class SilenceError(SourceError):
-    """No datagram has ever come: a router or firewall in between may let none through."""
-
-    code = "timeout"
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What is wanted of a connection: as `Camera.transport` and `Camera.tls_fingerprint`."""
-
-    transport: Transport = Transport.AUTO
-    fingerprint: str = ""
 
 
 class Session:
@@ -89,16 +67,11 @@ class Session:
         self._observer = observer
         self._connection: Connection | None = None
         self._low_water: LowWater | None = None
-        self._track: RtpTrack | None = None
-        self._udp: UdpPair | None = None
+        self._video: VideoLine | None = None
         self._datagrams = Framer(_no_message)
         self._base = endpoint.url
         self._keep_alive: KeepAlive | None = None
-        self._channels = (0, 1)
         self._ssrc = random.getrandbits(32)
-        self._last_report: tuple[bytes, int, float] = (b"", 0, 0.0)
-        self._lost = 0
-        self._reported = (0, 0)
 
     @property
     def low_delay(self) -> bool:
@@ -111,10 +84,12 @@ class Session:
             self._low_water.low_delay = wanted
             if wanted:
                 self._low_water.at_once()
-            if self._udp is not None:
-                self._udp.low_delay = wanted
-            if self._line is not None and self._line.udp is not None:
-                self._line.udp.low_delay = wanted
+            self._set_delay()
+
+    def _set_delay(self) -> None:
+        for line in (self._video, self._line):
+            if line is not None and line.udp is not None:
+                line.udp.low_delay = self._low_delay
 
     @property
     def _wire(self) -> Connection:
@@ -124,7 +99,12 @@ class Session:
 
     async def open(self) -> None:
         """Until PLAY is answered. Raises SourceError, OSError, TimeoutError and Redirected."""
-        await self._connect()
+        endpoint, terms = self._endpoint, self._terms
+        credentials = Credentials(endpoint.username, endpoint.password)
+        self._connection = await dial(
+            endpoint, terms, self._patience, lambda: Connection(credentials, self._delivery, self._observer)
+        )
+        self._reception.transport = "tls" if endpoint.tls else "tcp"
         options = await self._ask("OPTIONS", self._endpoint.url)
         public = ",".join(options.headers.get("public", []))
         methods = frozenset(word.strip().upper() for word in public.split(","))
@@ -135,87 +115,39 @@ class Session:
         server = f"{self._endpoint.host}:{self._endpoint.port}"
         self._keep_alive = keep_alive = KeepAlive(server, self._base, methods)
         description = parse_sdp(described.body)
-        media, codec = _choose(description.videos)
-        track, sets = self._prepare(media, codec)
-        set_up = await self._setup(media)
+        media, codec = choose_video(description.videos)
+        self._video = video = VideoLine(media, codec, self._delivery, self._reception, self._observer)
+        set_up = await self._setup(video)
         keep_alive.session(set_up.header("session") or "")
-        take = self._observer.tap(track.packet)
-        # Runs of fragments would pass an observer by.
-        carry_on = track.carry_on if take == track.packet else None
-        for framer in (self._wire.framer, self._datagrams):
-            framer.attach(self._channels, take, self._control_packet, track.lose, carry_on)
-        self._wire.attach(track)
-        self._delivery.connect(sets, media.rate)
+        video.listen(self._wire.framer, self._datagrams)
+        self._wire.attach(video.track)
         if self._sound is not None:
-            await self._set_up_sound(self._sound, description.sounds)
+            await self._set_up_sound(self._sound, description.sounds, video)
         await self._play(resolve_control(self._endpoint, self._base, description.control))
         if self._line is not None and self._sound is not None:
             self._sound.granted()
 
-    async def _connect(self) -> None:
-        endpoint, terms = self._endpoint, self._terms
-        if endpoint.tls and terms.transport is Transport.UDP:
-            raise SourceError(
-                "RTSPS protects what travels inside the connection, not UDP: set the transport to automatic or TCP",
-                code="protocol",
-            )
-        pin = terms.fingerprint if endpoint.tls else ""
-        credentials = Credentials(endpoint.username, endpoint.password)
-        try:
-            async with asyncio.timeout(self._patience.connect_s):
-                transport, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: Connection(credentials, self._delivery, self._observer),
-                    endpoint.host,
-                    endpoint.port,
-                    ssl=tls.context(pinned=bool(pin)) if endpoint.tls else None,
-                )
-        except ssl.SSLError as error:
-            address = mask_url(endpoint.url)
-            refused = await tls.refusal(error, endpoint.host, endpoint.port, address, self._patience.connect_s)
-            refused.retry_after_s = self._patience.after_untrusted_s
-            raise refused from None
-        self._connection = connection
-        if pin:
-            try:
-                tls.check_pin(transport, pin, mask_url(endpoint.url))
-            except SourceError as error:
-                transport.abort()
-                error.retry_after_s = self._patience.after_untrusted_s
-                raise
-        self._reception.transport = "tls" if endpoint.tls else "tcp"
-
-    def _prepare(self, media: Track, codec: Codec) -> tuple[RtpTrack, ParameterSets]:
-        sets = ParameterSets(codec)
-        for nal in media.parameter_sets:
-            sets.offer(nal)
-        depacketizer: Depacketizer = (
-            H264Depacketizer(sets) if codec is Codec.H264 else H265Depacketizer(sets, ordered=media.ordered)
-        )
-        track = RtpTrack(media.payload_type, depacketizer, self._delivery.unit, self._packets_lost)
-        self._track = track
-        return track, sets
-
-    async def _setup(self, media: Track) -> Message:
+    async def _setup(self, video: VideoLine) -> Message:
         """Agree on a transport: by TCP, or by UDP where that is wanted or the only one granted."""
         if self._terms.transport is not Transport.UDP:
-            answer = await self._ask_setup(media, over_tcp(0))
+            answer = await self._ask_setup(video.media, over_tcp(0))
             granted = read_transport(answer.header("transport") or "")
             refused = answer.status == 461 or (answer.status < 300 and granted.udp)
             if not refused or self._terms.transport is Transport.TCP or self._endpoint.tls:
                 if refused and answer.status < 300:
                     answer = Message(status=461, reason="Unsupported Transport")
                 self._accept(answer, "SETUP")
-                self._channels = granted.channels or self._channels
+                video.channels = granted.channels or video.channels
                 return answer
             log.info("rtsp.transport", url=mask_url(self._endpoint.url), refused="tcp")
-        pair = self._udp = self._open_pair()
-        answer = self._accept(await self._ask_setup(media, over_udp(pair.port)), "SETUP")
+        pair = video.udp = self._open_pair()
+        answer = self._accept(await self._ask_setup(video.media, over_udp(pair.port)), "SETUP")
         granted = read_transport(answer.header("transport") or "")
         if granted.multicast:
             raise SourceError("the device sends by multicast only: switch on unicast or TCP there", code="protocol")
         if granted.channels is not None:
-            self._channels = granted.channels
-            self._udp = None
+            video.channels = granted.channels
+            video.udp = None
             pair.close()
             return answer
         self._reception.transport = "udp"
@@ -227,16 +159,16 @@ class Session:
         address = self._wire.transport.get_extra_info("peername")
         return address[0], socket.AF_INET6 if ":" in address[0] else socket.AF_INET
 
-    async def _set_up_sound(self, sound: AudioDelivery, tracks: list[Track]) -> None:
+    async def _set_up_sound(self, sound: AudioDelivery, tracks: list[Track], video: VideoLine) -> None:
         """Sound is worth asking for, and its failure costs nothing but sound."""
         line = choose_sound(tracks, sound) if sound.wanted else None
         if line is None:
             sound.silence()
             return
         sound.asked()
-        first = max(self._channels) + 1 & 0xFE
+        first = max(video.channels) + 1 & 0xFE
         try:
-            if self._udp is not None:
+            if video.udp is not None:
                 line.udp = self._open_pair(first, Reception())
             wish = over_udp(line.udp.port) if line.udp is not None else over_tcp(first)
             answer = await self._ask_setup(line.media, wish)
@@ -273,8 +205,8 @@ class Session:
         delivery.arrival = time.time()
         delivery.monotonic = time.monotonic()
         self._datagrams.feed(view)
-        if self._track is not None:
-            self._track.bound()
+        if self._video is not None:
+            self._video.track.bound()
 
     async def _ask_setup(self, media: Track, transport: str) -> Message:
         answer = Message()
@@ -317,10 +249,7 @@ class Session:
         """Until the stream ends, which always raises: SourceError or OSError."""
         wire = self._wire
         self._low_water = LowWater(wire.transport, low_delay=self._low_delay)
-        if self._udp is not None:
-            self._udp.low_delay = self._low_delay
-        if self._line is not None and self._line.udp is not None:
-            self._line.udp.low_delay = self._low_delay
+        self._set_delay()
         ticks = self._ticks(wire, self._low_water)
         next(ticks)
         failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -343,103 +272,29 @@ class Session:
 
     def _ticks(self, wire: Connection, low_water: LowWater) -> Iterator[None]:
         """Goes on at every tick of the pulse. Raises SourceError where the stream must end."""
-        before = began = last_data = last_report = time.monotonic()
-        track = self._track
-        source = b""
-        packets = -1
+        before = last_report = time.monotonic()
+        video, keep_alive = self._video, self._keep_alive
+        if video is None or keep_alive is None:
+            raise SourceError("nothing plays", code="gone")
+        video.began()
         while True:
             yield
             now = time.monotonic()
             low_water.tick(wire.received, now - before)
             before = now
-            received = track.packets if track is not None else 0
-            if received != packets:
-                packets, last_data = received, now
-                if track is not None and track.source != source:
-                    # Over UDP the sequence shows it, and is counted there.
-                    self._reception.sources += bool(source) and self._udp is None
-                    source = track.source
-            else:
-                self._check_silence(now - last_data, ever=packets > 0)
-            if self._delivery.waiting:
-                self._check_key_frame(now - began)
-            else:
-                began = now
+            video.check(now, self._patience)
             if now - last_report >= _REPORT_EVERY_S:
                 last_report = now
-                self._report(wire)
+                video.report(self._ssrc, wire.write_packet)
                 if self._line is not None:
                     self._line.report(self._ssrc, wire.write_packet)
-            if self._keep_alive is not None:
-                self._keep_alive.tick(now, wire)
-            self._delivery.steer()
-
-    def _check_silence(self, silent_s: float, *, ever: bool) -> None:
-        if self._udp is not None and not ever and silent_s >= self._patience.datagram_s:
-            raise SilenceError(
-                f"no UDP packet within {self._patience.datagram_s:g} s: a firewall or router keeps them back, "
-                "or the device sends them elsewhere; set the transport to TCP"
-            )
-        if silent_s >= self._patience.idle_s:
-            raise SourceError(
-                f"no packet for {self._patience.idle_s:g} s: the device or the network stalled", code="timeout"
-            )
-
-    def _check_key_frame(self, waited_s: float) -> None:
-        if waited_s < self._patience.key_frame_s:
-            return
-        reason = f"no key frame within {self._patience.key_frame_s:g} s"
-        if self._lost:
-            reason += f", and {self._lost} packets were lost: check the network"
-            reason += ", or set the transport to TCP" if self._udp is not None else ""
-        else:
-            reason += ": set a shorter key frame interval on the device"
-        raise SourceError(reason, code="timeout")
-
-    def _packets_lost(self, missing: int) -> None:
-        self._lost += missing
-        self._reception.lost += missing
-        self._delivery.lost(missing)
-
-    def _control_packet(self, data: bytes, start: int, end: int) -> None:
-        report = read_sender_report(data[start:end])
-        track = self._track
-        if report is None or track is None or (track.source and report.source != track.source):
-            return
-        self._observer.report(report)
-        delivery = self._delivery
-        self._last_report = (report.source, report.middle, delivery.monotonic)
-        delivery.report(report.wall, report.timestamp)
-
-    def _report(self, wire: Connection) -> None:
-        """A receiver report (RFC 3550 section 6.4.2): some cameras stop without any."""
-        track = self._track
-        if track is None or not track.source:
-            return
-        source, middle, at = self._last_report
-        packets, lost = track.packets - self._reported[0], self._lost - self._reported[1]
-        self._reported = (track.packets, self._lost)
-        known = source == track.source
-        report = receiver_report(
-            self._ssrc,
-            track.source,
-            lost_share=256 * lost // max(1, packets + lost),
-            lost=self._lost,
-            highest=track.highest,
-            middle=middle if known else 0,
-            delay=time.monotonic() - at if known else 0.0,
-        )
-        if self._udp is not None:
-            self._udp.send_control(report)
-        else:
-            wire.write_packet(self._channels[1], report)
+            keep_alive.tick(now, wire)
 
     def close(self) -> None:
         """Leave politely: cameras keep the sessions of those who just vanish."""
-        if self._udp is not None:
-            self._udp.close()
-        if self._line is not None:
-            self._line.close()
+        for line in (self._video, self._line):
+            if line is not None:
+                line.close()
         wire = self._connection
         if wire is None or wire.closed.done() or wire.transport.is_closing():
             return
@@ -461,18 +316,3 @@ def _literal(source: str) -> str:
             continue
         return source
     return ""
-
-
-def _choose(videos: list[Track]) -> tuple[Track, Codec]:
-    """The first video track that we can read. Raises SourceError."""
-    if not videos:
-        raise SourceError("the stream has no video track: check the path", code="not_a_video")
-    codec = videos[0].codec
-    if codec is None:
-        names = ", ".join(sorted({track.encoding or "unknown" for track in videos}))
-        raise SourceError(
-            f"the stream's video is {names}, which cannot be recorded: set the device to H.264 or H.265",
-            code="unsupported_codec",
-            codec=names,
-        )
-    return videos[0], codec
