@@ -190,7 +190,7 @@ async def test_the_index_is_made_again_from_the_files(node: Any, make_recorder: 
     (node.services.media / recorder.rows[1].path).with_suffix(".json").write_text("not json")
     assert await node.services.footage.compare() == (0, 1)
     async with node.services.database.read() as session:
-        assert await paths_of_day(session, "gate", int(1_790_000_000 // 86_400)) == paths - {recorder.rows[0].path}
+        assert await paths_of_day(session, "gate", 1_790_000_000 // 86_400) == paths - {recorder.rows[0].path}
     assert describe(node.services.media, recorder.rows[1].path) is not None
 
 
