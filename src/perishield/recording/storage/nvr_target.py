@@ -15,9 +15,11 @@ It deletes by its own retention; we never do. Start, epoch and key frames are no
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
 import httpx
@@ -50,8 +52,7 @@ class NvrTarget:
 
     def check(self) -> Space:
         with self._explained():
-            answer = self._client.get(self._address("storage-check"), params={"from": 0, "to": 1})
-            self._judge(answer)
+            self._told("GET", self._address("storage-check"), params={"from": 0, "to": 1})
         return Space()
 
     def put(self, row: SegmentRow, source: Source, sha256: str, pace: Pace) -> bool:
@@ -68,12 +69,9 @@ class NvrTarget:
                 yield piece
 
         with self._explained():
-            answer = self._client.post(
-                self._address(row.camera), params={"name": _name(row)}, content=body(), headers=headers
-            )
-            self._judge(answer)
-            told = answer.json()
-        if not isinstance(told, dict) or told.get("sha256") != sha256:
+            address = self._address(row.camera)
+            told = self._told("POST", address, params={"name": _name(row)}, content=body(), headers=headers)
+        if told.get("sha256") != sha256:
             raise failure(self.spec, "corrupt", f"{row.path}: it says that it stored something else")
         return True
 
@@ -122,10 +120,9 @@ class NvrTarget:
         del expires_s
         with self._explained(row):
             span = {"from": row.start - 0.001, "to": row.start + 0.001}
-            answer = self._client.get(self._address(row.camera), params=span)
-            self._judge(answer)
-            for item in answer.json().get("items", []):
-                if item.get("name") == _name(row):
+            items = self._told("GET", self._address(row.camera), params=span).get("items")
+            for item in items if isinstance(items, list) else []:
+                if isinstance(item, dict) and item.get("name") == _name(row):
                     return urljoin(self.spec.url, str(item.get("url", "")))
         return ""
 
@@ -135,6 +132,15 @@ class NvrTarget:
     def _address(self, camera: str, name: str = "") -> str:
         base = f"{self.spec.url.rstrip('/')}/recordings/{self.spec.prefix}{camera}/segments"
         return f"{base}/{name}" if name else base
+
+    def _told(self, method: str, address: str, **request: Any) -> dict[str, Any]:
+        """The object that it answers with; nobody gets to send more than a bounded one."""
+        with self._client.stream(method, address, **request) as answer:
+            self._judge(answer)
+            told = json.loads(_bounded(answer))
+        if not isinstance(told, dict):
+            raise ValueError("not an object")
+        return told
 
     def _judge(self, answer: httpx.Response) -> None:
         status = answer.status_code
@@ -154,11 +160,8 @@ class NvrTarget:
 
     def _said(self, answer: httpx.Response) -> str:
         try:
-            if int(answer.headers.get("content-length", _MOST_ANSWER)) >= _MOST_ANSWER:
-                return ""
-            answer.read()
-            return f": {answer.json()['detail']}"[:200]
-        except (ValueError, KeyError, TypeError, httpx.HTTPError):
+            return f": {json.loads(_bounded(answer))['detail']}"[:200]
+        except (ValueError, KeyError, TypeError, RecursionError, httpx.HTTPError):
             return ""
 
     @contextmanager
@@ -170,12 +173,21 @@ class NvrTarget:
         except httpx.HTTPError as error:
             # The library's own words may hold a piece of the address.
             raise failure(self.spec, "storage_unreachable", f"the connection failed ({type(error).__name__})") from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise failure(self.spec, "storage_refused", "its answer is not understood") from None
         except StorageError as error:
             if row is not None and error.code == "missing":
                 raise failure(self.spec, "missing", f"{row.path} is not there") from None
             raise
+
+
+def _bounded(answer: httpx.Response) -> bytes:
+    data = b""
+    for piece in answer.iter_bytes():
+        data += piece
+        if len(data) > _MOST_ANSWER:
+            raise ValueError("too long")
+    return data
 
 
 def _name(row: SegmentRow) -> str:
