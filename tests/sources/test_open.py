@@ -17,6 +17,8 @@ from perishield.sources.rtsp.source import RtspSource
     [
         ("rtsp://h/x", RtspSource),
         ("RTSP://h/x", RtspSource),
+        ("rtsps://h/x", RtspSource),
+        ("rtspx://h/x", RtspSource),
         ("rtmp://h/x", FfmpegSource),
         ("https://h/x.m3u8", FfmpegSource),
         ("file:///x.mp4", FfmpegSource),

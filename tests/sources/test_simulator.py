@@ -71,3 +71,25 @@ def test_the_command_says_in_a_sentence_what_is_wrong(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert done.stderr == "none.mp4 does not exist: check the path\n"
+
+
+def test_the_product_command_serves_rtsps_with_faults(clip_files, free_port):
+    command = [sys.executable, "-m", "perishield", "simulate", str(clip_files["plain"]), "--port", str(free_port)]
+    options = ["--tls", "--udp", "--loss", "5", "--reorder", "3", "--fault", "no-sprop", "--fault", "seed:7"]
+    process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process.stdout:
+        lines = [process.stdout.readline().split() for _ in range(2)]
+        process.kill()
+        process.wait()
+    assert lines[0][0] == "fingerprint"
+    assert len(lines[0][1]) == 64
+    assert lines[1] == [f"rtsps://127.0.0.1:{free_port}/plain"]
+
+
+def test_the_product_command_names_a_fault_that_is_none(clip_files):
+    command = [sys.executable, "-m", "perishield", "simulate", str(clip_files["plain"]), "--fault", "locusts"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0
+    assert "locusts" in done.stderr
+    assert "jump-hour" in done.stderr

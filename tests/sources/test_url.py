@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perishield.model.errors import SourceError
-from perishield.sources.rtsp.url import base_url, parse_url, resolve_control, resolve_control_strictly
+from perishield.sources.rtsp.url import (
+    base_url,
+    control_candidates,
+    parse_url,
+    resolve_control,
+    resolve_control_strictly,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +35,32 @@ def test_addresses_as_people_type_them(url, host, port, request_url, username, p
     assert (endpoint.username, endpoint.password) == (username, password)
 
 
+@pytest.mark.parametrize(
+    ("url", "port", "request_url"),
+    [
+        ("rtsps://cam/x", 322, "rtsps://cam/x"),
+        ("RTSPS://cam:7441/x?enableSrtp", 7441, "rtsps://cam:7441/x"),
+        ("rtspx://cam:7441/x?enableSrtp=1&a=b", 7441, "rtsps://cam:7441/x?a=b"),
+        ("rtspx://u:p@cam/x?a=b&enableSrtp", 322, "rtsps://cam/x?a=b"),
+    ],
+)
+def test_addresses_inside_tls(url, port, request_url):
+    endpoint = parse_url(url)
+    assert (endpoint.port, endpoint.url, endpoint.tls) == (port, request_url, True)
+    assert endpoint.origin == request_url.split("/x")[0]
+    assert base_url(endpoint, "rtsp://10.0.0.1/y/") == f"{endpoint.origin}/y/"
+
+
+def test_a_track_is_looked_for_in_several_places():
+    endpoint = parse_url("rtsp://cam/live/ch1?user=1")
+    assert control_candidates(endpoint, endpoint.url, "trackID=1") == [
+        "rtsp://cam/live/ch1?user=1/trackID=1",
+        "rtsp://cam/live/trackID=1",
+        "rtsp://cam/live/ch1/trackID=1?user=1",
+    ]
+    assert control_candidates(endpoint, "rtsp://cam/live/", "*") == ["rtsp://cam/live/"]
+
+
 def test_credentials_beside_the_address_win():
     endpoint = parse_url("rtsp://a:b@cam/", "c", "d")
     assert (endpoint.username, endpoint.password) == ("c", "d")
@@ -39,7 +71,7 @@ def test_credentials_beside_the_address_win():
 
 @given(st.text(max_size=60))
 def test_any_text_is_an_address_or_a_source_error(text):
-    for candidate in (text, f"rtsp://{text}"):
+    for candidate in (text, f"rtsp://{text}", f"rtspx://{text}"):
         with contextlib.suppress(SourceError):
             endpoint = parse_url(candidate)
             assert "\r" not in endpoint.url
@@ -50,6 +82,7 @@ def test_any_text_is_an_address_or_a_source_error(text):
                 assert base.startswith(endpoint.origin)
                 assert resolve_control(endpoint, base, answer).startswith(endpoint.origin)
                 assert resolve_control_strictly(endpoint, base, answer).startswith(endpoint.origin)
+                assert all(one.startswith(endpoint.origin) for one in control_candidates(endpoint, base, answer))
 
 
 @pytest.mark.parametrize(

@@ -149,5 +149,7 @@ def resolve_control_before_query(endpoint: Endpoint, base: str, control: str) ->
 
 def control_candidates(endpoint: Endpoint, base: str, control: str) -> list[str]:
     """Addresses of a track, the likeliest first; the next is for servers that do not know the one before."""
+    if control in ("", "*"):
+        return [base]
     ways = (resolve_control, resolve_control_strictly, resolve_control_before_query)
     return list(dict.fromkeys(resolve(endpoint, base, control) for resolve in ways))

@@ -15,6 +15,7 @@ from perishield.sources.rtsp.framing import Message, parse_head
 from perishield.sources.simulator.datagrams import Datagrams
 from perishield.sources.simulator.faults import Faults, faults_of
 from perishield.sources.simulator.gatekeeper import Gatekeeper
+from perishield.sources.simulator.lies import false_description, false_report
 from perishield.sources.simulator.mangler import PacketMangler
 from perishield.sources.simulator.sound import CONTROL as SOUND_CONTROL
 from perishield.sources.simulator.sound import SoundSender
@@ -27,8 +28,6 @@ _REPORT_PAUSES = (0.4, 0.6)
 _REPORT_EVERY_S = 5.0
 _MOST_WAITING = 4 << 20
 _LONGEST_REQUEST = 65_536
-_OTHER_SETS = "Z0LAHtkDxWhAAAADAEAAAAwDxYuS,aMuMsg=="
-"""An SPS and a PPS of some other camera."""
 _REASONS = {
     200: "OK",
     302: "Found",
@@ -260,7 +259,7 @@ class SimulatorClient(asyncio.Protocol):
             text = faults.sdp
             if text is None:
                 text = timeline.clip.description(with_parameter_sets=not faults.no_parameter_sets)
-                text = _lie(text, faults, url)
+                text = false_description(text, faults, url)
             headers = ["Content-Type: application/sdp"]
             base = f"{url.rstrip('/')}/" if faults.content_base is None else faults.content_base
             if base:
@@ -375,7 +374,8 @@ class SimulatorClient(asyncio.Protocol):
     def _report(self, pauses: list[float]) -> None:
         if self._timeline is None or self._transport is None or self._faults.no_sender_reports:
             return
-        packet = self._falsified(self._timeline.report())
+        self._reports += 1
+        packet = false_report(self._timeline.report(), self._faults, self._reports)
         head = b"$" + bytes((self._channels[1],)) + len(packet).to_bytes(2, "big")
         silent = self._faults.silent_after_packets and self._started
         if self._target is not None:
@@ -393,15 +393,6 @@ class SimulatorClient(asyncio.Protocol):
             self._datagrams.send_control(packet, (sender.target[0], sender.target[1] + 1))
         elif self._transport is not None and not self._congested:
             self._transport.write(b"$" + bytes((sender.channels[1],)) + len(packet).to_bytes(2, "big") + packet)
-
-    def _falsified(self, report: bytes) -> bytes:
-        self._reports += 1
-        if self._faults.zero_reports:
-            return report[:8] + bytes(8) + report[16:]
-        if self._faults.report_step_s and self._reports > 3:
-            seconds = int.from_bytes(report[8:12], "big") + int(self._faults.report_step_s)
-            return report[:8] + (seconds & 0xFFFFFFFF).to_bytes(4, "big") + report[12:]
-        return report
 
     def _expire(self) -> None:
         if time.monotonic() - self._last_request > self._faults.session_timeout_s:
@@ -422,18 +413,3 @@ class SimulatorClient(asyncio.Protocol):
             self._timeline.leave(self)
         if self._sound is not None:
             self._sound.timeline.leave(self)
-
-
-def _lie(text: str, faults: Faults, url: str) -> str:
-    """The description, as the faults would have it."""
-    scheme, _, rest = url.partition("://")
-    origin = f"{scheme}://{rest.split('/', 1)[0]}"
-    text = text.replace("a=control:trackID=0", "a=control:" + faults.control.replace("{origin}", origin))
-    if faults.wrong_parameter_sets:
-        text = re.sub(r"sprop-parameter-sets=[^;\r]*", f"sprop-parameter-sets={_OTHER_SETS}", text)
-        text = re.sub(r"sprop-(vps|sps|pps)=[^;\r]*", r"sprop-\1=AAAA", text)
-    if faults.packaging == "donl":
-        text = re.sub(r"(a=fmtp:\d+ )", r"\1sprop-max-don-diff=2;", text)
-    if faults.back_channel:
-        text += "m=audio 0 RTP/AVP 8\r\na=sendonly\r\na=control:trackID=9\r\n"
-    return text
