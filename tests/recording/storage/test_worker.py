@@ -170,6 +170,26 @@ async def test_a_damaged_copy_keeps_the_source_until_a_good_one_is_there(
     assert await footage.states(row) == {"nas": CopyState.KEPT, LOCAL: CopyState.REMOVED}
 
 
+async def test_an_error_that_nobody_foresaw_delays_and_ends_nothing(
+    make_folder: Make, storage_of: Any, footage: Any, clockwork: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = await footage.add(age_days=8)
+    storage = await storage_of(make_folder("nas", tier=Tier.WARM))
+
+    def surprise(*_: object) -> bool:
+        raise LookupError("of a library")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage.targets.open["nas"].target, "put", surprise)
+        await clockwork.work(storage)
+    assert await footage.states(row) == {"nas": CopyState.FAILED}
+    assert storage.targets.open["nas"].health.code == "storage_refused"
+    assert footage.there(row)
+    await clockwork.end_pauses(storage)
+    await clockwork.work(storage)
+    assert await footage.states(row) == {"nas": CopyState.KEPT, LOCAL: CopyState.REMOVED}
+
+
 async def test_a_crash_between_the_proof_and_the_removal_is_made_good(
     make_folder: Make, storage_of: Any, footage: Any, clockwork: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

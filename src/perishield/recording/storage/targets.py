@@ -13,7 +13,7 @@ from perishield.log import Log
 from perishield.model.errors import StorageError
 from perishield.model.storage import StoragePlan, StorageTarget, TargetKind
 from perishield.recording.storage.folder_target import FolderTarget
-from perishield.recording.storage.target import Space, Target
+from perishield.recording.storage.target import Space, Target, failure
 from perishield.recording.storage.threads import DaemonThreads
 
 log = Log("storage")
@@ -65,7 +65,17 @@ class OpenTarget:
         self._threads = DaemonThreads(PARALLEL, f"storage-{self.spec.name}")
 
     async def call(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        """Run it in a thread of this target. Raises StorageError, whatever went wrong."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        except StorageError:
+            raise
+        except Exception as error:
+            # What a library never said that it could raise must not end the server: footage waits, the log tells.
+            log.exception("storage.crashed", storage=self.spec.name)
+            raise failure(
+                self.spec, "storage_refused", f"fails in an unforeseen way ({type(error).__name__})"
+            ) from error
 
     async def check(self) -> bool:
         """Ask it how it is, and remember."""
