@@ -18,6 +18,8 @@ from perishield.sources.aac import Bits, StreamMux, adts_length, audio_format, r
 from perishield.sources.bits import BitstreamError
 from perishield.sources.rtsp.sdp import Track
 
+_ONE_UNIT = b"\0\x10"
+"""AU-headers-length of one header in hbr mode."""
 _LARGEST_FRAME = 1 << 16
 
 
@@ -62,6 +64,17 @@ class AacPayload:
         self._fragment = bytearray()
 
     def frames(self, data: bytes, start: int, end: int, marker: bool) -> list[bytes]:
+        if (
+            end - start > 4
+            and data.startswith(_ONE_UNIT, start)
+            and self._first == 16
+            and self._size_bits == 13
+            and end - start - 4 == (data[start + 2] << 8 | data[start + 3]) >> 3
+            and not self._fragment
+            and data[start + 4] != 0xFF
+        ):
+            # What nearly every packet of every camera is.
+            return [data[start + 4 : end]]
         if end - start < 3:
             self.skipped += 1
             return []

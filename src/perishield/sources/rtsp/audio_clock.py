@@ -81,8 +81,11 @@ class AudioClock:
             self.rate = rate
             self._settled = True
 
-    def align(self, target: float, *, at_once: bool = False) -> None:
-        """Stream time of the last packet is `target`, as far as anything tells; `at_once` where it tells for sure."""
+    def align(self, target: float, *, packets: int = 1, at_once: bool = False) -> None:
+        """Stream time of the last packet is `target`, as far as anything tells; `at_once` where it tells for sure.
+
+        `packets` have come since this was last said.
+        """
         if self._shift is None or at_once:
             self._shift = target - self._raw
             return
@@ -90,7 +93,7 @@ class AudioClock:
         if abs(error) > _LEAP:
             self._shift += error
         elif abs(error) > _DEAD_BAND:
-            most = self._step * _SLEW
+            most = self._step * packets * _SLEW
             self._shift += max(-most, min(most, error))
 
     @property

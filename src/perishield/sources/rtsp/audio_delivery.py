@@ -14,6 +14,8 @@ from perishield.sources.sound import frame_ticks
 
 _MOST_FAILURES = 2
 _AGAIN_S = 600.0
+_ALIGN_EVERY = 4
+"""Packets between two looks at the pictures' clock."""
 _FARTHEST_REPORTS = 2 * TIMESCALE
 """Sender reports that put sound farther from its pictures than arrival does are not of one clock."""
 
@@ -37,6 +39,7 @@ class AudioDelivery:
         self._arrivals = ArrivalClock()
         self._report: tuple[float, int] | None = None
         self._by_report = False
+        self._unaligned = 0
         self._reports_count = False
         """Sender reports tell for the first time."""
         self._last = -1
@@ -75,6 +78,7 @@ class AudioDelivery:
     def report(self, wall: float, timestamp: int) -> None:
         """A sender report of the track's came: `wall` is Unix seconds at RTP `timestamp`."""
         self._report = (wall, timestamp)
+        self._unaligned = _ALIGN_EVERY
 
     def frames(self, frames: list[bytes], timestamp: int, lost: int) -> None:
         """Frames of one packet, the first stamped with its RTP time; `lost` packets are missing before it."""
@@ -84,14 +88,11 @@ class AudioDelivery:
             return
         lasts = [frame_ticks(audio, len(frame), frame[:2]) for frame in frames]
         duration = sum(lasts)
-        clock, video = self._clock, self._video
+        clock = self._clock
         clock.advance(timestamp, duration, lost)
-        arrived = self._arrivals.wall(round(clock.raw), video.arrival) - clock.raw / TIMESCALE
-        target = self._target(timestamp, arrived, duration)
-        if target is None:
-            return
-        clock.align(target, at_once=self._reports_count)
-        self._reports_count = False
+        self._unaligned += 1
+        if self._unaligned >= _ALIGN_EVERY or clock.ticks is None:
+            self._align(clock, timestamp, duration)
         dts = clock.ticks
         if dts is None:
             return
@@ -101,11 +102,19 @@ class AudioDelivery:
         for frame, ticks in zip(frames, lasts, strict=True):
             if dts > self._last and dts >= 0:
                 self._last = dts
-                wall = video.arrival
+                wall = self._video.arrival
                 self._sink.audio(Packet([frame], len(frame), dts, dts, True, wall, wall))
             else:
                 self.unplaced += 1
             dts += ticks
+
+    def _align(self, clock: AudioClock, timestamp: int, duration: int) -> None:
+        arrived = self._arrivals.wall(round(clock.raw), self._video.arrival) - clock.raw / TIMESCALE
+        target = self._target(timestamp, arrived, duration)
+        if target is not None:
+            clock.align(target, packets=self._unaligned, at_once=self._reports_count)
+            self._unaligned = 0
+            self._reports_count = False
 
     def _target(self, timestamp: int, arrived: float, duration: int) -> float | None:
         """Stream time of this packet by what the video tells; None while there is none.
