@@ -51,7 +51,7 @@ export const reason = {
   loss: 'Packets were lost',
   disk: 'Storage refused it',
   policy: 'Not to be recorded',
-  disabled: 'Camera switched off',
+  disabled: 'Camera switched off or not there yet',
   node_down: 'Recorder not running',
   clock: 'The clock jumped: this time never was',
   retention: 'Deleted when its time was up',

@@ -54,7 +54,7 @@ export const reason: Texts<typeof english.reason> = {
   loss: '数据包丢失',
   disk: '存储无法写入',
   policy: '按策略不录制',
-  disabled: '摄像机已停用',
+  disabled: '摄像机已停用或尚未添加',
   node_down: '录像机未运行',
   clock: '时钟跳变：这段时间不存在',
   retention: '已到期删除',

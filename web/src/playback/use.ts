@@ -66,6 +66,7 @@ export function usePlayback(skipped: (from: number, to: number) => void) {
     deck?.close()
     deck = null
     state.open = false
+    state.time = 0
     state.playing = false
     state.screens = []
   }
