@@ -1,145 +1,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import av
-import pytest
+from tests.roles.ingest_node import Node, listen
 
-from perishield.bus import LocalBus, topics
-from perishield.bus.site_file import write_site
-from perishield.evaluation.texture_clip import write_clip
-from perishield.model.media import ChunkRef, SegmentRow, StreamCondition, StreamState
-from perishield.model.site import Analysis, Camera, Recording, RecordMode, Site
+from perishield.bus import topics
+from perishield.model.media import StreamCondition
+from perishield.model.site import Camera
 from perishield.recording.index import list_segments
-from perishield.sources.simulator import Simulator, SimulatorClip
 from perishield.streams.layout import read_sidecar
-
-DEADLINE_S = 30.0
-
-
-@pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> SimulatorClip:
-    path = tmp_path_factory.mktemp("served") / "clip.mp4"
-    write_clip(path, width=320, height=192, seconds=4, bitrate=600_000, gop_s=0.4)
-    return SimulatorClip.load(path)
-
-
-@pytest.fixture
-async def simulator(served: SimulatorClip) -> AsyncIterator[Simulator]:
-    farm = Simulator({"clip": served})
-    await farm.start()
-    try:
-        yield farm
-    finally:
-        await farm.close()
-
-
-class Node:
-    """An ingest process with its data folder, and what it says on the bus."""
-
-    def __init__(self, data: Path, bus: LocalBus, simulator: Simulator) -> None:
-        self.data = data
-        self.media = data / "media"
-        self.bus = bus
-        self.simulator = simulator
-        self.chunks: list[ChunkRef] = []
-        self.states: list[StreamState] = []
-        self.segments: list[SegmentRow] = []
-        self.process: asyncio.subprocess.Process | None = None
-        self.cameras: tuple[Camera, ...] = ()
-        self._revision = 0
-
-    def camera(self, name: str, *, record: bool = True, url: str = "", analysed: bool = False) -> Camera:
-        return Camera(
-            id=name,
-            name=name,
-            url=url or f"{self.simulator.urls[0]}?{name}",
-            recording=Recording(mode=RecordMode.CONTINUOUS if record else RecordMode.OFF),
-            analysis=Analysis(enabled=analysed),
-        )
-
-    def publish_site(self, *cameras: Camera) -> None:
-        self.cameras = cameras
-        self._revision += 1
-        write_site(self.data / "site.json", Site(revision=self._revision, cameras=cameras))
-        self.bus.publish(topics.SITE, "", topics.SiteChanged(self._revision))
-
-    async def start(self, **settings: object) -> None:
-        config = {
-            "data_dir": str(self.data),
-            "run_dir": str(self.data / "run"),
-            "media_dir": str(self.media),
-            "segment_s": 1.0,
-            **settings,
-        }
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "perishield.roles.ingest",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(config).encode())
-        self.process.stdin.close()
-        line = await asyncio.wait_for(self.process.stdout.readline(), DEADLINE_S)
-        assert line == b"READY\n"
-
-    async def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        assert self.process is not None
-        process, self.process = self.process, None
-        process.send_signal(number)
-        return await asyncio.wait_for(process.wait(), DEADLINE_S)
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + DEADLINE_S
-        while not condition():
-            assert time.monotonic() < deadline, f"not within {DEADLINE_S:g} s; states: {self.states[-3:]}"
-            assert self.process is None or self.process.returncode is None, "the process died"
-            await asyncio.sleep(0.02)
-
-    def frames(self, camera: str) -> int:
-        return sum(len(chunk.sizes) for chunk in self.chunks if chunk.camera == camera)
-
-    def state(self, camera: str) -> StreamState | None:
-        return next((state for state in reversed(self.states) if state.camera == camera), None)
-
-
-@pytest.fixture
-async def node(tmp_path: Path, simulator: Simulator) -> AsyncIterator[Node]:
-    async with AsyncExitStack() as stack:
-        bus = await LocalBus.open(tmp_path / "run", "server")
-        stack.push_async_callback(bus.close)
-        under_test = Node(tmp_path, bus, simulator)
-        listening = [
-            asyncio.create_task(_listen(bus, topics.CHUNKS, under_test.chunks)),
-            asyncio.create_task(_listen(bus, topics.STATES, under_test.states)),
-            asyncio.create_task(_listen(bus, topics.SEGMENTS, under_test.segments)),
-        ]
-        try:
-            yield under_test
-        finally:
-            for task in listening:
-                task.cancel()
-            await asyncio.gather(*listening, return_exceptions=True)
-            if under_test.process is not None:
-                await under_test.end(signal.SIGKILL)
-
-
-async def _listen(bus: LocalBus, topic: topics.Topic, kept: list) -> None:  # type: ignore[type-arg]
-    async with bus.subscribe(topic, size=4096) as subscription:
-        async for _, message in subscription:
-            kept.append(message)
 
 
 def decoded(path: Path) -> int:
@@ -274,7 +150,7 @@ async def test_a_disk_that_refuses_is_told_and_the_stream_goes_on(node: Node) ->
 
 async def test_the_pool_is_a_ring(node: Node) -> None:
     removed: list[topics.SegmentRemoved] = []
-    listening = asyncio.create_task(_listen(node.bus, topics.REMOVED, removed))
+    listening = asyncio.create_task(listen(node.bus, topics.REMOVED, removed))
     node.publish_site(node.camera("gate-1", record=False))
     await node.start(pool_minutes=0.02)
     await node.until(lambda: removed)

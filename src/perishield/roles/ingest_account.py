@@ -42,6 +42,7 @@ class CameraAccount:
         """The last state told is one with footage."""
         self._until = 0.0
         self._live = False
+        self._faulty = False
 
     def stream(self, state: StreamState) -> None:
         """The source's state."""
@@ -53,14 +54,15 @@ class CameraAccount:
 
     def storage(self, fault: StorageError | None) -> None:
         """Chunks cannot be kept, or can again; then the next chunk says so."""
+        self._faulty = fault is not None
         if fault is not None:
             self._ended(Reason.DISK, fault.code)
 
     def chunk(self, chunk: ChunkRef) -> None:
         """A chunk was written."""
         before, self._until = self._until, chunk.wall + chunk.duration / 90_000
-        if not self._live:
-            # What waited when the stream broke.
+        if not self._live or self._faulty:
+            # What waited when the stream broke, or the disk: footage outweighs the reason told meanwhile.
             return
         if self._footage and chunk.discontinuity and _GAP_S < chunk.wall - before < _BACKDATED_S:
             self._journal.span(self._camera, before, chunk.wall, Reason.LOSS)

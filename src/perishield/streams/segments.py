@@ -63,6 +63,8 @@ class SegmentWriter:
         self._writing = writing
         self._at_once = WriteAtOnce(root)
         self._file: SegmentFile | None = None
+        self._newest: SegmentFile | None = None
+        """Begun since the last fault: what becomes of it tells whether the disk works."""
         self._queue: Writing = self._at_once
         self._retry_at = 0.0
 
@@ -109,7 +111,7 @@ class SegmentWriter:
             self._fail(overload(self.camera, self.root.path))
             return None
         self._queue = queue
-        self._file = file = SegmentFile(self.camera, self.pool, epoch, video, audio, first)
+        self._file = self._newest = file = SegmentFile(self.camera, self.pool, epoch, video, audio, first)
         return file
 
     def _gives_way(self, queue: Writing) -> bool:
@@ -145,9 +147,9 @@ class SegmentWriter:
 
     def _written(self, piece: Piece, done: Callable[[Place | None], None]) -> None:
         if piece.error is not None:
-            if self._file is piece.file:
+            if self._newest is piece.file:
                 self._fail(piece.error)
-        elif self.fault is not None and self._file is piece.file:
+        elif self.fault is not None and self._newest is piece.file:
             self.fault = None
             log.info("camera.storage_back", camera=self.camera)
             self._on_fault(None)
@@ -159,6 +161,7 @@ class SegmentWriter:
 
     def _fail(self, error: StorageError) -> None:
         self.close()
+        self._newest = None
         self._retry_at = time.monotonic() + _RETRY_S
         if self.fault is None or self.fault.code != error.code:
             log.error("camera.storage_failed", camera=self.camera, code=error.code, message=error.message)
