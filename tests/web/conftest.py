@@ -38,14 +38,19 @@ def _start(data: Path) -> Iterator[Node]:
     assert (Path(perishield.__file__).parent / "static" / "index.html").is_file(), (
         "the console is not built: run `npm ci && npm run build` in web/, or install again"
     )
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("127.0.0.1", 0)) as other:
+        port, rtsp_port = listener.getsockname()[1], other.getsockname()[1]
     log = data.with_suffix(".log")
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "perishield", "run", "--data", str(data), "--port", str(port), "--no-demo"],
             stderr=output,
-            env={**os.environ, "PERISHIELD_INGEST__SEGMENT_S": "3", "PERISHIELD_INGEST__MIN_FREE_MIB": "0"},
+            env={
+                **os.environ,
+                "PERISHIELD_INGEST__SEGMENT_S": "3",
+                "PERISHIELD_INGEST__MIN_FREE_MIB": "0",
+                "PERISHIELD_LIVE__RTSP_PORT": str(rtsp_port),
+            },
         )
         node = Node(f"http://127.0.0.1:{port}", data)
         try:

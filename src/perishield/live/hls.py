@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from perishield.live.backlog import earlier
 from perishield.live.chunk_reader import ChunkReader
 from perishield.live.hub import LiveHub
 from perishield.log import Log
@@ -26,6 +27,8 @@ log = Log("hls")
 SEGMENT_S = 2.0
 _SEGMENTS = 8
 _IDLE_S = 45.0
+_BACKLOG_S = 8.0
+"""Footage in a window from its start: players want three segments, and Chromium's gives up with one."""
 _PATIENCE_S = 15.0
 _SLACK_S = 0.1
 _SILENT = frozenset((AudioCodec.PCMA, AudioCodec.PCMU))
@@ -67,6 +70,8 @@ class Window:
         self.heads: OrderedDict[int, Head] = OrderedDict()
         self.cuts = 0
         """Discontinuities that have left the window."""
+        self.target = 0
+        """What playlists promise to be the longest segment, in whole seconds."""
         self.ended = False
         self.asked = time.monotonic()
         self._media = media
@@ -86,13 +91,14 @@ class Window:
                         continue
                     if not isinstance(ref, ChunkRef):
                         continue
+                    before = [] if self._last else await asyncio.to_thread(earlier, self._media, ref, _BACKLOG_S)
                     try:
-                        init = parse_init(await reader.init_segment(ref)) if ref.path != path else None
+                        for one in (*before, ref):
+                            init = parse_init(await reader.init_segment(one)) if one.path != path else None
+                            path = one.path
+                            self.take(one, init)
                     except OSError:
                         viewer.lose()
-                        continue
-                    path = ref.path
-                    self.take(ref, init)
         finally:
             self.ended = True
             self._tell()

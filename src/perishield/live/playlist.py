@@ -13,7 +13,8 @@ Address = Callable[[str], str]
 
 _VERSION = 9
 _PARTS_OF_SEGMENTS = 3
-_LEAST_PART_S = 0.2
+_PART_S = 0.5
+"""Longest part, which may not change under way: segments from before ingest cut finely are listed without parts."""
 
 
 def multivariant(head: Head, bits: int, address: Address) -> str:
@@ -33,22 +34,27 @@ def multivariant(head: Head, bits: int, address: Address) -> str:
 def media(window: Window, address: Address) -> str:
     """The segments of a window, and the parts of its newest."""
     segments = window.segments
-    done = [segment for segment in segments if segment.done]
-    target = max([SEGMENT_S, *(segment.duration for segment in done)])
-    shown = segments[-_PARTS_OF_SEGMENTS:]
-    part_target = max([_LEAST_PART_S, *(_seconds(part) for segment in shown for part in segment.parts)])
+    # Rounded as section 4.4.3.1 asks; it must not change, and grows only where a camera's key frames move apart.
+    longest = max([SEGMENT_S, *(segment.duration for segment in segments if segment.done)])
+    window.target = max(window.target, math.floor(longest + 0.5))
+    shown = [
+        segment
+        for segment in segments[-_PARTS_OF_SEGMENTS:]
+        if all(_seconds(part) <= _PART_S for part in segment.parts)
+    ]
     lines = [
         "#EXTM3U",
         f"#EXT-X-VERSION:{_VERSION}",
-        # Rounded as section 4.4.3.1 asks: no segment is longer than this to the nearest second.
-        f"#EXT-X-TARGETDURATION:{math.floor(target + 0.5)}",
-        f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={3 * part_target + 0.1:.3f}",
-        f"#EXT-X-PART-INF:PART-TARGET={part_target:.3f}",
+        f"#EXT-X-TARGETDURATION:{window.target}",
+        f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={3 * _PART_S}",
+        f"#EXT-X-PART-INF:PART-TARGET={_PART_S}",
         f"#EXT-X-MEDIA-SEQUENCE:{segments[0].number if segments else 0}",
         f"#EXT-X-DISCONTINUITY-SEQUENCE:{window.cuts}",
     ]
     init = -1
     for segment in segments:
+        if not segment.done and segment not in shown:
+            continue
         if segment.cut:
             lines.append("#EXT-X-DISCONTINUITY")
         if segment.init != init:
@@ -63,7 +69,7 @@ def media(window: Window, address: Address) -> str:
                 lines.append(f'#EXT-X-PART:DURATION={_seconds(part):.5f},URI="{name}"{independent}')
         if segment.done:
             lines += (f"#EXTINF:{segment.duration:.5f},", address(f"segment-{segment.number}.mp4"))
-    if segments and not segments[-1].done:
+    if segments and not segments[-1].done and segments[-1] in shown:
         newest = segments[-1]
         name = address(f"part-{newest.number}-{len(newest.parts)}.mp4")
         lines.append(f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{name}"')

@@ -81,6 +81,7 @@ class Peer:
 
     def end(self) -> None:
         self._ended.set()
+        self._connecting.set()
 
     async def ended(self) -> None:
         if self._task is not None:
@@ -180,6 +181,8 @@ class Peer:
         with suppress(TimeoutError):
             async with asyncio.timeout(CONNECT_WITHIN_S):
                 await self._connecting.wait()
+        if self._ended.is_set():
+            return
         if not self.connected or self._flow is None:
             raise SourceError("no connection came about: is UDP open between browser and server?", code="timeout")
         # What came while the connection was made is no longer the newest.
