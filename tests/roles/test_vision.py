@@ -206,6 +206,64 @@ async def test_a_crossing_becomes_one_event_with_its_picture(node: Node, walk: P
     assert code == 0
 
 
+async def test_the_smaller_stream_is_analysed_and_told_on_the_time_of_the_recorded_one(node: Node, walk: Path) -> None:
+    ahead = 100 * 90_000
+    changed = site(1, line(0.5))
+    camera = replace(changed.cameras[0], detect_url="rtsp://127.0.0.1/small")
+    write_site(node.data / "site.json", replace(changed, cameras=(camera,)))
+    await node.start()
+    begin = time.time() - 14
+    refs = chunks_of(walk, node.media, "yard~detect", epoch=7, wall=begin)
+    both = []
+    for ref in refs:
+        # The recorded stream's pictures cannot be read: whoever looked at them would see nothing.
+        both.append(replace(ref, camera="yard", epoch=3, path="gone.mp4", stream_time=ref.stream_time + ahead))
+        both.append(ref)
+    node.frames.clear()
+    for ref in both:
+        node.bus.publish(topics.CHUNKS, ref.camera, ref)
+        wanted = ref.stream_time - int(2.5 * 90_000) + (0 if ref.epoch == 3 else ahead)
+        if ref.stream_time > 2.5 * 90_000 + (ahead if ref.epoch == 3 else 0):
+            await node.until(lambda wanted=wanted: node.seen_until() >= wanted)  # type: ignore[misc]
+    await node.until(lambda: len(node.queued) == 1)
+    (event,) = node.events()
+    assert (event.camera, event.epoch) == ("yard", 3)
+    assert event.wall == pytest.approx(begin + CROSSING_S, abs=0.35)
+    assert event.stream_time / 90_000 == pytest.approx(100 + CROSSING_S, abs=0.35)
+    assert {(frame.camera, frame.epoch) for frame in node.frames} == {("yard", 3)}
+    times = [frame.stream_time for frame in node.frames]
+    assert times == sorted(set(times))
+    assert node.watched == [], "the recorded stream need not hurry"
+    assert (await node.stop())[0] == 0
+
+
+async def test_under_pressure_it_looks_at_key_frames_only(node: Node, walk: Path) -> None:
+    write_site(node.data / "site.json", site(1, line(0.5)))
+    await node.start()
+    refs = chunks_of(walk, node.media)
+    keys = {ref.stream_time for ref in refs if ref.key}
+    assert len(keys) > 3
+
+    async def press() -> None:
+        while True:
+            node.bus.publish(topics.PRESSURE, "", topics.StoragePressure(level=2))
+            await asyncio.sleep(0.2)
+
+    pressing = asyncio.create_task(press())
+    assert node.process is not None
+    assert node.process.stderr is not None
+    async with asyncio.timeout(20):
+        while b"vision.pressure" not in await node.process.stderr.readline():
+            pass
+    for ref in refs:
+        node.bus.publish(topics.CHUNKS, ref.camera, ref)
+        if ref.key:
+            await node.until(lambda key=ref.stream_time: node.seen_until() >= key)  # type: ignore[misc]
+    pressing.cancel()
+    assert {frame.stream_time for frame in node.frames} == keys
+    assert (await node.stop())[0] == 0
+
+
 async def test_without_a_model_it_says_how_to_get_one(node: Node) -> None:
     await node.start()
     assert node.states[0].name == "motion"
