@@ -154,6 +154,7 @@ export class Deck {
     this.base = this.now()
     this.running = false
     this.pending = pending
+    if (pending) this.states = this.screens.map(() => 'loading')
     this.waiting = this.playing
     for (const screen of this.screens) if (!screen.video.paused) screen.video.pause()
   }
