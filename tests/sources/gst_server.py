@@ -1,7 +1,7 @@
 """A real RTSP server for tests, run by the system's Python: GStreamer's rtsp-server.
 
-/h264 and /h265 play test pictures; /secret wants a user and a password; what is published to /publish is served
-again at /published. Tells its port on stdout once it listens.
+/h264 and /h265 play test pictures, /sound-* also a tone in several codings; /secret wants a user and a password; what
+is published to /publish is served again at /published. Tells its port on stdout once it listens.
 """
 
 from __future__ import annotations
@@ -22,6 +22,16 @@ H265 = (
     f"{PICTURES} ! x265enc tune=zerolatency speed-preset=ultrafast key-int-max=25 log-level=0"
     " option-string=pools=1 ! h265parse config-interval=-1 ! rtph265pay name=pay0 pt=96"
 )
+
+
+TONE = "audiotestsrc is-live=true wave=saw ! audioconvert ! audioresample"
+SOUNDS = {
+    "aac": f"{TONE} ! audio/x-raw,rate=16000,channels=1 ! avenc_aac ! aacparse ! rtpmp4gpay name=pay1 pt=97",
+    "latm": f"{TONE} ! audio/x-raw,rate=48000,channels=2 ! avenc_aac ! aacparse ! rtpmp4apay name=pay1 pt=97",
+    "opus": f"{TONE} ! audio/x-raw,rate=48000,channels=2 ! opusenc ! rtpopuspay name=pay1 pt=111",
+    "pcma": f"{TONE} ! audio/x-raw,rate=8000,channels=1 ! alawenc ! rtppcmapay name=pay1 pt=8",
+    "pcmu": f"{TONE} ! audio/x-raw,rate=8000,channels=1 ! mulawenc ! rtppcmupay name=pay1 pt=0",
+}
 
 
 def free_udp_port() -> int:
@@ -71,6 +81,7 @@ def main() -> None:
     permit(secret, "user")
     permit(secret, "anonymous", construct=False)
     mounts = {"/h264": factory(H264), "/h265": factory(H265), "/publish": publish, "/published": published}
+    mounts |= {f"/sound-{name}": factory(f"{H264} {launch}") for name, launch in SOUNDS.items()}
     points = server.get_mount_points()
     for path, made in mounts.items():
         permit(made, "anonymous")

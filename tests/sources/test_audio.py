@@ -47,6 +47,7 @@ def read(track: Track, *payloads: tuple[bytes, bool]) -> list[bytes]:
         ("1408", 16_000, 1, 1024, "mp4a.40.2"),
         ("1190", 48_000, 2, 1024, "mp4a.40.2"),
         ("140856e500", 16_000, 1, 1024, "mp4a.40.2"),
+        ("131056e598", 48_000, 2, 1024, "mp4a.40.2"),
         ("2b118800", 48_000, 2, 1024, "mp4a.40.5"),
         ("eb098800", 48_000, 2, 1024, "mp4a.40.29"),
         ("140c", 16_000, 1, 960, "mp4a.40.2"),
@@ -129,6 +130,13 @@ def test_latm_set_up_in_the_description() -> None:
     assert read(track, (b"\x05hello", True)) == [b"hello"]
     long = b"x" * 300
     assert read(track, (b"\xff\x2d" + long[:100], False), (long[100:], True)) == [long]
+
+
+def test_latm_with_an_extension_in_its_set_up() -> None:
+    """As GStreamer writes it."""
+    mux = read_stream_mux(Bits(bytes.fromhex("40002320adca00")))
+    found = read_config(mux.config)
+    assert (found.rate, found.channels, mux.frames) == (48_000, 2, 1)
 
 
 def test_latm_set_up_in_band() -> None:

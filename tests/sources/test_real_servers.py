@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
+import av
 import pytest
 
+from perishield.model.media import AudioFormat, Packet
 from perishield.model.site import Transport
 
 SERVER = Path(__file__).with_name("gst_server.py")
+
+
+def decoded(audio: AudioFormat, sounds: list[Packet]) -> int:
+    """Samples that a decoder makes of the sound; fails on the first error that it reports."""
+    names = {"aac": "aac", "opus": "opus", "pcma": "pcm_alaw", "pcmu": "pcm_mulaw"}
+    decoder = av.CodecContext.create(names[audio.codec.value], "r")
+    assert isinstance(decoder, av.AudioCodecContext)
+    decoder.options = {"err_detect": "explode"}
+    decoder.sample_rate, decoder.layout = audio.rate, "mono" if audio.channels == 1 else "stereo"
+    if audio.config:
+        decoder.extradata = audio.config
+    frames = [frame for packet in sounds for frame in decoder.decode(av.Packet(packet.data[0]))]
+    return sum(frame.samples for frame in frames)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +69,32 @@ async def test_gstreamer_serves_datagrams_and_every_frame_decodes(gstreamer, wat
     assert watched.sink.discontinuities == []
     assert watched.sink.decode() >= len(watched.sink.packets) - 1
     assert watched.reception.lost == 0
+
+
+@pytest.mark.real("gstreamer")
+@pytest.mark.parametrize("transport", [Transport.TCP, Transport.UDP])
+@pytest.mark.parametrize(
+    ("path", "codec", "rate", "channels", "ticks"),
+    [
+        ("aac", "aac", 16_000, 1, 5760),
+        ("latm", "aac", 48_000, 2, 1920),
+        ("opus", "opus", 48_000, 2, 1800),
+        ("pcma", "pcma", 8_000, 1, 0),
+        ("pcmu", "pcmu", 8_000, 1, 0),
+    ],
+)
+async def test_gstreamer_is_heard(gstreamer, watch, until, path, codec, rate, channels, ticks, transport):
+    watched = watch(f"{gstreamer}/sound-{path}", transport=transport)
+    sink = watched.sink
+    await until(lambda: len(sink.packets) >= 40 and len(sink.sounds) >= 15, "pictures and sound", 40)
+    await watched.stop()
+    (audio,) = sink.audio_formats
+    assert (audio.codec, audio.rate, audio.channels) == (codec, rate, channels)
+    steps = sorted(later.dts - earlier.dts for earlier, later in pairwise(sink.sounds))
+    lasts = ticks or sink.sounds[1].size * 90_000 // rate
+    assert steps[len(steps) // 2] == pytest.approx(lasts, abs=lasts / 100 + 1)
+    assert decoded(audio, sink.sounds) >= 0.9 * len(sink.sounds) * lasts * rate / 90_000
+    assert abs(sink.sounds[-1].dts - sink.packets[-1].dts) < 90_000
 
 
 @pytest.mark.real("gstreamer")

@@ -15,6 +15,7 @@ from perishield.sources.bits import BitstreamError
 RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
 _CHANNELS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6, 7: 8, 11: 7, 12: 8, 14: 8}
 _LOW_COMPLEXITY, _SBR, _PARAMETRIC_STEREO = 2, 5, 29
+_SYNC_EXTENSION, _SYNC_STEREO = 0x2B7, 0x548
 _SHORT_FRAMES = (23, 39)
 """Low delay and enhanced low delay: frames of 512 or 480 samples."""
 _GENERAL_AUDIO = (1, 2, 3, 4, 6, 7, 17, 19, 20, 21, 22, 23)
@@ -89,6 +90,8 @@ def _read_config(bits: Bits) -> AacConfig:
         short = bits.take(1) == 1
     else:
         raise BitstreamError(f"audio object type {core} is no AAC")
+    if not extended and layout:
+        rate = _extension(bits, rate)
     channels = _CHANNELS.get(layout, 0)
     if layout == 0:
         channels = 2
@@ -99,6 +102,20 @@ def _read_config(bits: Bits) -> AacConfig:
     if stereo and channels == 1:
         channels = 2
     return AacConfig(kind, rate, channels, core_rate, samples, whole - bits.left)
+
+
+def _extension(bits: Bits, rate: int) -> int:
+    """Backward compatible signalling of SBR (14496-3 clause 1.6.5.3): the rate as decoded."""
+    ahead = bits.fork()
+    if ahead.left < 17 or ahead.take(11) != _SYNC_EXTENSION or ahead.take(5) != _SBR:
+        return rate
+    bits.take(16)
+    if bits.take(1):
+        rate = _rate(bits)
+        ahead = bits.fork()
+        if ahead.left >= 12 and ahead.take(11) == _SYNC_STEREO:
+            bits.take(12)
+    return rate
 
 
 def _object_type(bits: Bits) -> int:
@@ -181,8 +198,11 @@ def read_stream_mux(bits: Bits) -> StreamMux:
         raise BitstreamError("LATM of several programmes or layers is not read")
     size = _read_config(bits.fork()).size
     config = (bits.take(size) << -size % 8).to_bytes((size + 7) // 8, "big")
-    if bits.take(3):
+    if bits.take(min(3, bits.left)):
         raise BitstreamError("LATM frames without lengths are not read")
+    if bits.left < 10:
+        # Descriptions end here, with nothing more to say.
+        return StreamMux(config, frames)
     bits.take(8)
     if bits.take(1):
         while bits.take(1):
