@@ -63,7 +63,7 @@ FOR_GUARDS = {
     ("DELETE", "/api/whep/{camera}/{peer}"),  # the address is known to the viewer alone
     ("POST", "/api/video/playback"),  # asks only; a wall of cameras is too long for an address
     ("POST", "/api/exports"),  # whoever may watch may take it along
-    ("DELETE", "/api/exports/{id}"),  # their own
+    ("DELETE", "/api/exports/{export_id}"),  # their own
 }
 
 

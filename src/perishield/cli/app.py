@@ -149,6 +149,21 @@ def bench_live(
     command.live(minutes, as_json=json)
 
 
+@bench.command("playback")
+def bench_playback(
+    cameras: Annotated[int, typer.Option(min=1, max=1000)] = 100,
+    days: Annotated[int, typer.Option(min=1, max=365, help="How far the index goes back.")] = 30,
+    segment_s: Annotated[int, typer.Option(min=2, max=3600, help="Length of a segment; one row each.")] = 60,
+    seeks: Annotated[int, typer.Option(min=1)] = 30,
+    hours: Annotated[float, typer.Option(min=0.1, max=24, help="The long range.")] = 24,
+    json: Json = False,
+) -> None:
+    """Time to the first picture of a seek and of a day, and memory while a day is streamed, beside plain files."""
+    from perishield.cli import bench as command
+
+    command.playback(cameras, days, segment_s, seeks, hours, as_json=json)
+
+
 @models.command("list")
 def models_list(config: Config = None, json: Json = False) -> None:
     """The catalogue, and what of it is installed."""

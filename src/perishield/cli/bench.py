@@ -37,6 +37,13 @@ def live(minutes: float, *, as_json: bool) -> None:
         _print(bench_live.run(minutes, progress=advance), as_json)
 
 
+def playback(cameras: int, days: int, segment_s: int, seeks: int, hours: float, *, as_json: bool) -> None:
+    from perishield.evaluation import bench_playback
+
+    with progress(f"{days} days of {cameras} cameras") as advance:
+        _print(bench_playback.run(cameras, days, segment_s, seeks, hours, progress=advance), as_json)
+
+
 def _print(figures: Mapping[str, object], as_json: bool) -> None:
     if as_json:
         print_json(figures)

@@ -119,7 +119,9 @@ class Feed:
 
     def _doubles(self, row: SegmentRow) -> bool:
         last = self._last
-        return last is not None and last.epoch == row.epoch and row.stream_time < self._stream_end - HOLE_TICKS
+        if last is None or last.epoch != row.epoch:
+            return False
+        return last.stream_time <= row.stream_time < self._stream_end - HOLE_TICKS
 
     def _begin(self, row: SegmentRow, reader: SegmentReader, init: Init) -> Chunk | None:
         """The first chunk to show: in the first segment, that of the last key frame in time."""

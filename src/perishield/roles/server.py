@@ -104,6 +104,8 @@ class ServerConfig:
     export_hours: float = 72.0
     export_gib: float = 50.0
     min_free_mib: int = 1024
+    compare_footage: bool = True
+    """False only for a benchmark whose index has more rows than there are files."""
     storage: StoragePlan = field(default_factory=StoragePlan)
     demo: bool = False
     seed: Seed | None = None
@@ -203,11 +205,12 @@ async def assembled(
             "exports": services.exports.run(),
             "footage": services.footage.run(),
             "storage": storage.worker.run(),
-            "footage-compare": services.footage.keep_comparing(),
             "ledger": ledger.keep_merging(),
             "live": live.ask_low_delay(bus),
             "token": _keep_token(services.tokens, config.run_dir / "token"),
         }
+        if config.compare_footage:
+            jobs["footage-compare"] = services.footage.keep_comparing()
         jobs |= {f"feed-{number}": feed for number, feed in enumerate(feeds.jobs())}
         services.jobs.update(asyncio.create_task(job, name=name) for name, job in jobs.items())
         yield services
