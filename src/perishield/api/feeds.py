@@ -11,6 +11,7 @@ from perishield.api.outputs import alarm_out, tracks_out
 from perishield.api.services import Services
 from perishield.bus import topics
 from perishield.bus.topics import DetectorState, ProcessState, SegmentRemoved, StoragePressure, Topic
+from perishield.live.transcode import original
 from perishield.model.media import ChunkRef, SegmentRow, StreamState
 from perishield.model.vision import TrackFrame
 from perishield.streams.layout import segment_second
@@ -56,7 +57,7 @@ class Feeds:
             self._services.streams.check_stale()
 
     def _chunk(self, ref: ChunkRef) -> None:
-        if self._services.streams.known(ref.camera):
+        if self._services.streams.known(original(ref.camera) or ref.camera):
             self._services.live.feed(ref)
 
     def _state(self, state: StreamState) -> None:

@@ -17,13 +17,17 @@ _STATUS = {"not_found": 404, "gone": 503, "busy": 503, "unsupported_codec": 422,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveOut:
-    """`rtsp_port` 0: no restream. `webrtc` False: none. `servers` as in the settings."""
+    """`rtsp_port` 0: no restream. `webrtc` False: none. `transcode`: H.265 is to be had in H.264.
+
+    `servers` are the ICE servers of the settings.
+    """
 
     run_dir: Path
     windows: Windows
     book: CredentialBook
     rtsp_port: int = 0
     webrtc: bool = False
+    transcode: bool = False
     servers: tuple[str, ...] = field(default=(), repr=False)
 
     @property

@@ -1,7 +1,8 @@
 """`/ws/live/{camera}`: the camera's fragmented MP4 for Media Source Extensions, in step with the tracks of `/ws`.
 
 With `?sound=1` its sound too, where browsers play that in MP4 (AAC, Opus). It is not sent unasked: a player waits for
-the later of the two, which is the sound.
+the later of the two, which is the sound. With `?codec=h264` an H.265 camera comes encoded anew, where that is switched
+on and a message `init` said so (`transcode`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from perishield.api.sockets import admitted, close_unknown, converse
 from perishield.api.times import iso
 from perishield.live.chunk_reader import ChunkReader
 from perishield.live.hub import Viewer
-from perishield.model.media import TIMESCALE, ChunkRef, StreamCondition
+from perishield.live.transcode import transcoded
+from perishield.model.media import TIMESCALE, ChunkRef, Codec, StreamCondition
 from perishield.streams.fmp4 import without_sound, without_sound_chunk
 from perishield.streams.fmp4_reader import Init, parse_init
 
@@ -28,7 +30,7 @@ _CLOCK_EVERY_S = 2.0
 
 
 @router.websocket("/ws/live/{camera}")
-async def live_socket(socket: WebSocket, camera: str, sound: bool = False) -> None:
+async def live_socket(socket: WebSocket, camera: str, sound: bool = False, codec: str = "") -> None:
     services = services_of(socket)
     async with admitted(socket) as identity:
         if identity is None:
@@ -36,10 +38,12 @@ async def live_socket(socket: WebSocket, camera: str, sound: bool = False) -> No
         if not services.streams.known(camera):
             await close_unknown(socket, camera)
             return
-        with services.live.watching(camera) as viewer, services.push.listening() as listener:
+        anew = codec == Codec.H264 and services.live_out.transcode
+        stream = transcoded(camera) if anew else camera
+        with services.live.watching(stream) as viewer, services.push.listening() as listener:
             listener.topics = frozenset({"streams", "site"})
             listener.cameras = frozenset({camera})
-            player = LivePlayer(socket, ChunkReader(services.media), sound=sound)
+            player = LivePlayer(socket, ChunkReader(services.media), sound=sound, transcode=services.live_out.transcode)
             await converse(socket, identity, _run(player, services, camera, viewer, listener), lambda _heard: None)
         if not services.streams.known(camera):
             await close_unknown(socket, camera)
@@ -69,11 +73,12 @@ async def _tell_states(services: Services, camera: str, viewer: Viewer, listener
 class LivePlayer:
     """Sends one viewer's chunks, with an init segment before the first and wherever a decoder must start anew."""
 
-    def __init__(self, socket: WebSocket, reader: ChunkReader, *, sound: bool = False) -> None:
+    def __init__(self, socket: WebSocket, reader: ChunkReader, *, sound: bool = False, transcode: bool = False) -> None:
         self._socket = socket
         self._reader = reader
         self._path = ""
         self._sound = sound
+        self._transcode = transcode
         self._silence = True
         self._sent: tuple[int, bytes, bytes] | None = None
         self._clock = 0.0
@@ -124,6 +129,7 @@ class LivePlayer:
                     "type": "init",
                     "mime": f'video/mp4; codecs="{codecs}"',
                     "audio": ref.audio,
+                    "transcode": self._transcode and ref.codec is Codec.H265,
                     "epoch": ref.epoch,
                     "width": ref.width,
                     "height": ref.height,

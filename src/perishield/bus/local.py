@@ -24,7 +24,7 @@ from perishield.model.errors import BusError
 
 T = TypeVar("T")
 
-PEERS = ("node", "ingest", "vision", "server", "live")
+PEERS = ("node", "ingest", "vision", "server", "live", "transcode")
 """The processes of a node; each listens to all of them."""
 
 _LONGEST_ADDRESS = 100

@@ -96,6 +96,14 @@ def specs(plan: NodePlan) -> list[ProcessSpec]:
                 },
             )
         )
+    if "server" in settings.node.roles and settings.live.transcode_h265:
+        found.append(
+            ProcessSpec(
+                "transcode",
+                "perishield.roles.transcode",
+                {"run_dir": places["run_dir"], "media_dir": places["media_dir"], **logs},
+            )
+        )
     if "server" in settings.node.roles and (settings.live.rtsp_port or settings.live.webrtc_peers):
         found.append(
             ProcessSpec(
@@ -136,6 +144,7 @@ def specs(plan: NodePlan) -> list[ProcessSpec]:
                     "min_free_mib": settings.ingest.min_free_mib,
                     "rtsp_port": settings.live.rtsp_port,
                     "webrtc": settings.live.webrtc_peers > 0,
+                    "transcode": settings.live.transcode_h265,
                     "ice_servers": settings.live.ice_servers,
                     "demo": plan.demo is not None,
                     "seed": None

@@ -98,6 +98,7 @@ class ServerConfig:
     rtsp_port: int = 0
     webrtc: bool = False
     ice_servers: tuple[str, ...] = ()
+    transcode: bool = False
     pool_minutes: float = 30.0
     sprites_mib: int = 512
     still_decoder: str = ""
@@ -153,6 +154,7 @@ async def assembled(
             rtsp_port=config.rtsp_port,
             webrtc=config.webrtc,
             servers=config.ice_servers,
+            transcode=config.transcode,
         ),
         site=SitePublisher(database, bus, config.data_dir / "site.json", streams, push),
         snapshots=Snapshots(config.media_dir, database, live, library),

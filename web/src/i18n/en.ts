@@ -79,6 +79,8 @@ export const en = {
     usual: 'Usual player',
     anew: 'Encoded anew',
     anewText: 'This browser cannot play H.265, so the server encodes it anew as H.264. Recordings stay as they are.',
+    anew: 'Encoded anew',
+    anewText: 'This browser cannot play H.265, so the server encodes it anew as H.264. Recordings stay as they are.',
     sound: 'Sound',
     noSound: 'This camera sends no sound.',
     soundOverWebrtc: 'This camera’s sound plays with “Low delay” only.',

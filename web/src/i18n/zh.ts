@@ -80,6 +80,8 @@ export const zh: Messages = {
     usual: '常规播放器',
     anew: '已转码',
     anewText: '此浏览器无法播放 H.265，服务器将其转码为 H.264。录像保持不变。',
+    anew: '已转码',
+    anewText: '此浏览器无法播放 H.265，服务器将其转码为 H.264。录像保持不变。',
     sound: '声音',
     noSound: '此摄像机没有声音。',
     soundOverWebrtc: '此摄像机的声音仅能在“低延迟”模式下播放。',

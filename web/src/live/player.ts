@@ -1,3 +1,4 @@
+import { withQuery } from '@/api/http'
 import { Socket } from '@/api/socket'
 import type { Stream } from '@/api/types'
 import { Appender, type Sink } from '@/live/appender'
@@ -9,6 +10,7 @@ interface Init {
   type: 'init'
   mime: string
   audio: string
+  transcode: boolean
   epoch: number
   width: number
   height: number
@@ -47,6 +49,7 @@ export class LivePlayer implements LiveSource {
   mime = ''
   /** Codec of the camera's sound, sent or not. */
   audio = ''
+  transcode = false
 
   private readonly socket: Socket
   private readonly pace = new Pace()
@@ -72,10 +75,10 @@ export class LivePlayer implements LiveSource {
     token: () => string,
     private readonly events: PlayerEvents,
     refused: () => void,
-    sound = false,
+    query: Record<string, string | undefined> = {},
   ) {
     this.socket = new Socket(
-      `/ws/live/${encodeURIComponent(camera)}${sound ? '?sound=1' : ''}`,
+      withQuery(`/ws/live/${encodeURIComponent(camera)}`, query),
       token,
       {
         text: (message) => this.text(message as Message),
@@ -133,6 +136,7 @@ export class LivePlayer implements LiveSource {
   private init(message: Init): void {
     this.mime = message.mime
     this.audio = message.audio
+    this.transcode = message.transcode
     this.open = true
     const Source = mediaSourceClass()
     if (!Source || !Source.isTypeSupported(message.mime)) {

@@ -20,6 +20,8 @@ export interface LiveSource {
   readonly mime: string
   /** Codec of the camera's sound, or empty. */
   readonly audio: string
+  /** The server would encode anew what this browser cannot play. */
+  readonly transcode: boolean
   start(): void
   stop(): void
   /** Wall-clock milliseconds of the picture shown, or null while unknown. */

@@ -17,6 +17,7 @@ export class WhepPlayer implements LiveSource {
   epoch = -1
   mime = ''
   audio = ''
+  readonly transcode = false
 
   private connection: RTCPeerConnection | null = null
   private session = ''

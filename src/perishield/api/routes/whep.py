@@ -10,7 +10,8 @@ from perishield.api.security import Parts, require_signature_or_user
 from perishield.api.services import Services
 from perishield.api.times import iso
 from perishield.live.desk import Ask, Told
-from perishield.model.media import TIMESCALE
+from perishield.live.transcode import transcoded
+from perishield.model.media import TIMESCALE, Codec
 
 router = APIRouter(prefix="/whep", tags=["live"], dependencies=[Depends(require_signature_or_user)])
 
@@ -43,7 +44,10 @@ async def offered(camera: str, parts: Parts, request: Request) -> Response:
     offer = await _text(request, _OFFER)
     if not parts.streams.known(camera):
         raise ProblemError(404, f"camera {camera!r}: there is none", kind="camera", id=camera)
-    told = await parts.live_out.ask(Ask(do="offer", camera=camera, text=offer))
+    state = parts.streams.get(camera)
+    anew = parts.live_out.transcode and state is not None and state.codec == Codec.H265
+    stream = transcoded(camera) if anew else camera
+    told = await parts.live_out.ask(Ask(do="offer", camera=stream, text=offer))
     path = f"/api/whep/{camera}/{told.peer}"
     links = [
         f'<{server["urls"]}>; rel="ice-server"' for server in parts.live_out.ice_servers if "credential" not in server
