@@ -68,7 +68,10 @@ class SourceError(PeriShieldError):
 
 
 class StorageError(PeriShieldError):
-    """Footage cannot be written or read: `disk_full`, `not_writable`, `mount_gone`, `overload`, `missing`, `corrupt`."""
+    """Footage cannot be written or read.
+
+    Codes: `disk_full`, `not_writable`, `mount_gone`, `overload`, `missing`, `corrupt`.
+    """
 
     code = "not_writable"
 
