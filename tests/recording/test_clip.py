@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,8 +9,7 @@ import pytest
 
 from perishield.model.errors import StorageError
 from perishield.model.media import TIMESCALE, VideoFormat
-from perishield.recording.clip import cut_clip, stream_clip
-from perishield.streams.fmp4_reader import read_init, walk
+from perishield.recording.clip import cut_clip
 
 WALL = 1_790_000_000.0
 
@@ -114,26 +111,3 @@ def test_a_target_that_cannot_be_written_is_an_error_in_words(archive: Any, tmp_
     with pytest.raises(StorageError) as caught:
         cut_clip(archive.media, "gate-3", WALL, WALL + 1, tmp_path / "evidence" / "a.mp4")
     assert caught.value.code == "not_writable"
-
-
-async def collected(parts: AsyncIterator[bytes]) -> bytes:
-    return b"".join([part async for part in parts])
-
-
-async def test_playback_streams_the_same_chunks(archive: Any, tmp_path: Path) -> None:
-    archive.record(0, 250)
-    result = cut_clip(archive.media, "gate-3", WALL + 1.5, WALL + 6.3, tmp_path / "a.mp4")
-    (tmp_path / "b.mp4").write_bytes(await collected(stream_clip(archive.media, "gate-3", WALL + 1.5, WALL + 6.3)))
-    assert units(tmp_path / "b.mp4") == units(tmp_path / "a.mp4")
-    fd = os.open(tmp_path / "b.mp4", os.O_RDONLY)
-    init = read_init(fd)
-    assert init is not None
-    chunks = list(walk(fd, len(init.data)))
-    os.close(fd)
-    assert [chunk.number for chunk in chunks] == list(range(len(chunks)))
-    assert sum(len(chunk.sizes) for chunk in chunks) == result.frames
-
-
-async def test_playback_of_nothing_fails_before_its_first_byte(archive: Any) -> None:
-    with pytest.raises(StorageError, match="no footage"):
-        await anext(stream_clip(archive.media, "gate-3", WALL, WALL + 5))

@@ -10,7 +10,7 @@ import av
 import pytest
 
 from perishield.model.media import TIMESCALE, AudioCodec, AudioFormat, Packet
-from perishield.recording.clip import cut_clip, stream_clip
+from perishield.recording.clip import cut_clip
 from perishield.streams.chunker import Chunker
 from perishield.streams.layout import RECORDINGS
 from perishield.streams.segments import MediaRoot, SegmentWriter
@@ -95,11 +95,3 @@ def test_sound_that_sets_in_late_is_in_the_clip(archive: Any, tmp_path: Path) ->
     result = cut_clip(archive.media, "gate-3", WALL, WALL + 9, tmp_path / "a.mp4")
     found = heard(tmp_path / "a.mp4")
     assert found == [(number * FRAME, number) for number in range(100, result.frames)]
-
-
-async def test_playback_holds_the_same_sound(archive: Any, tmp_path: Path) -> None:
-    record(archive, 0, 250, speech(0, 250 * FRAME), SPEECH, 77)
-    cut_clip(archive.media, "gate-3", WALL + 1.5, WALL + 6.3, tmp_path / "a.mp4")
-    streamed = b"".join([piece async for piece in stream_clip(archive.media, "gate-3", WALL + 1.5, WALL + 6.3)])
-    (tmp_path / "b.mp4").write_bytes(streamed)
-    assert heard(tmp_path / "a.mp4") == heard(tmp_path / "b.mp4")

@@ -1,4 +1,4 @@
-"""Clips and playback: a time range of one camera as one fragmented MP4, by copying chunks.
+"""Clips: a time range of one camera as one fragmented MP4, by copying chunks.
 
 Nothing is re-encoded. A clip begins with the key frame at or before the time asked for and is made of whole chunks;
 only their decode times are rewritten, so that they run on from zero. Where footage is missing the next frame follows at
@@ -8,9 +8,8 @@ the first segment which has any; where another's is of another kind, or there is
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +26,6 @@ from perishield.streams.fmp4 import (
 from perishield.streams.fmp4_reader import Chunk, Init, read_init, walk
 from perishield.streams.layout import storage_error, with_no_trace
 
-_BATCH = 256 * 1024
 _HOLE_S = 0.5
 """A longer pause between the end of one segment and the next counts as missing footage."""
 _SHORT_S = 1.0
@@ -206,28 +204,3 @@ def cut_clip(media: Path, camera: str, start: float, end: float, target: Path) -
     finally:
         with_no_trace(str(temporary))
     return ClipResult(clip.wall, clip.ticks / TIMESCALE, clip.frames, size, clip.note)
-
-
-async def stream_clip(media: Path, camera: str, start: float, end: float) -> AsyncIterator[bytes]:
-    """The same for playback over HTTP: the init segment, then chunks joined to about 256 KiB, read in a thread.
-
-    Raises StorageError (`missing`) before the first bytes where there is no footage.
-    """
-    clip = Clip(media, camera, start, end)
-    chunks = clip.chunks()
-    first = await asyncio.to_thread(_batch, chunks)
-    if clip.init is not None:
-        yield clip.init.data
-    while first:
-        yield first
-        first = await asyncio.to_thread(_batch, chunks)
-
-
-def _batch(chunks: Iterator[bytearray]) -> bytes:
-    parts, size = [], 0
-    for chunk in chunks:
-        parts.append(chunk)
-        size += len(chunk)
-        if size >= _BATCH:
-            break
-    return b"".join(parts)
