@@ -20,7 +20,16 @@ from websockets.asyncio.client import ClientConnection, connect
 from perishield.bus import topics
 from perishield.live.chunk_reader import ChunkReader
 from perishield.live.hub import MOST_BEHIND_S, LiveHub, Viewer
-from perishield.model.media import TIMESCALE, ChunkRef, Codec, StreamCondition, StreamState
+from perishield.model.media import (
+    TIMESCALE,
+    AudioCodec,
+    AudioFormat,
+    ChunkRef,
+    Codec,
+    Packet,
+    StreamCondition,
+    StreamState,
+)
 from perishield.streams.fmp4 import TFDT_OFFSET
 from perishield.streams.fmp4_reader import parse_init, read_init, walk
 
@@ -187,6 +196,43 @@ async def test_what_is_sent_plays_and_counts_in_stream_time(
     with av.open(io.BytesIO(head + b"".join(parts))) as container:
         frames = list(container.decode(video=0))
     assert len(frames) == sum(len(ref.sizes) for ref in gop)
+
+
+@pytest.mark.parametrize(
+    ("audio", "asked", "codecs", "tracks"),
+    [
+        (AudioFormat(AudioCodec.AAC, 16_000, 1, b"\x14\x08", "mp4a.40.2"), "?sound=1", ",mp4a.40.2", 2),
+        (AudioFormat(AudioCodec.AAC, 16_000, 1, b"\x14\x08", "mp4a.40.2"), "", "", 1),
+        (AudioFormat(AudioCodec.PCMA, 8_000, 1), "?sound=1", "", 1),
+    ],
+)
+async def test_sound_comes_when_it_is_asked_for_and_can_be_played(
+    served: Any,
+    make_recorder: MakeRecorder,
+    live_state: MakeState,
+    audio: AudioFormat,
+    asked: str,
+    codecs: str,
+    tracks: int,
+) -> None:
+    await served.add_camera()
+    recorder = make_recorder()
+    recorder.chunker.audio_format(audio)
+    for tick in range(0, 3 * TIMESCALE, 1800):
+        moment = recorder.wall + tick / TIMESCALE
+        recorder.chunker.audio(Packet([bytes(160)], 160, tick, tick, True, moment, moment))
+    recorder.record(0, 2)
+    await served.heard_by_server(live_state())
+    for ref in recorder.refs:
+        served.services.live.feed(ref)
+    async with connect(f"{served.url}/ws/live/gate{asked}", proxy=None) as socket:
+        await log_in(socket, served.token)
+        begin = await hear_kind(socket, "init")
+        assert begin["mime"] == f'video/mp4; codecs="{recorder.refs[0].mime}{codecs}"'
+        assert begin["audio"] == audio.codec.value
+        head, part = await chunks(socket, 2)
+    assert head.count(b"trak") == tracks
+    assert part[: int.from_bytes(part[:4], "big")].count(b"traf") == tracks
 
 
 async def test_segments_run_on_and_a_new_epoch_brings_a_new_init(

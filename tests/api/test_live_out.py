@@ -161,6 +161,16 @@ async def test_credentials_are_issued_listed_and_revoked(node: Any) -> None:
     assert (await node.client.delete(f"/api/live/credentials/{issued['username']}")).status_code == 404
 
 
+async def test_a_deleted_camera_takes_its_credentials_along(node: Any) -> None:
+    for name in ("Gate", "Yard"):
+        await node.add_camera(name=name)
+    for cameras in (["gate"], ["gate", "yard"], []):
+        await node.client.post("/api/live/credentials", json={"cameras": cameras})
+    assert (await node.client.delete("/api/cameras/gate")).status_code == 204
+    listed = (await node.client.get("/api/live/credentials")).json()["items"]
+    assert [item["cameras"] for item in listed] == [["yard"], []]
+
+
 async def test_whep_refuses_in_words(node: Any) -> None:
     await node.add_camera()
     offer = {"content-type": "application/sdp"}

@@ -298,6 +298,7 @@ export const en = {
     processes: 'Processes',
     process: {
       live: 'Hands live video on to viewers and other systems',
+      transcode: 'Encodes H.265 anew for browsers',
       ingest: 'Takes the video in and records it',
       vision: 'Detects, follows and judges',
       server: 'Serves this console',

@@ -299,6 +299,7 @@ export const zh: Messages = {
     processes: '进程',
     process: {
       live: '向观看者和其他系统提供实时视频',
+      transcode: '为浏览器转码 H.265',
       ingest: '接入并录制视频',
       vision: '检测、跟踪与判断',
       server: '提供本控制台',

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter, Depends
 
 from perishield.api.camera_body import CameraBody
@@ -76,6 +78,7 @@ async def removed(camera: str, parts: Parts) -> None:
         if not await delete_camera(session, camera):
             raise not_found("camera", camera)
     parts.live.forget(camera)
+    await asyncio.to_thread(parts.live_out.book.forget_camera, camera)
     await parts.site.publish()
 
 
