@@ -30,13 +30,6 @@ def live(minutes: float, *, as_json: bool) -> None:
         _print(bench_live.run(minutes, progress=advance), as_json)
 
 
-def live(minutes: float, *, as_json: bool) -> None:
-    from perishield.evaluation import bench_live
-
-    with progress(f"{minutes:g} minutes") as advance:
-        _print(bench_live.run(minutes, progress=advance), as_json)
-
-
 def playback(cameras: int, days: int, segment_s: int, seeks: int, hours: float, *, as_json: bool) -> None:
     from perishield.evaluation import bench_playback
 

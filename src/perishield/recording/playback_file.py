@@ -10,7 +10,6 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from collections.abc import Generator, Iterator
-from dataclasses import replace
 from hashlib import sha256
 from itertools import pairwise
 
@@ -36,7 +35,7 @@ class PlaybackFile:
             part.init.data,
             sound=bool(part.sound),
             ticks=part.ticks,
-            pieces=[(piece.stop - piece.first, piece.duration) for piece in _lasting(part)],
+            pieces=list(_entries(part)),
         )
         self.starts: list[int] = []
         """Where each piece begins."""
@@ -130,8 +129,9 @@ def _hole(position: int, length: int) -> Iterator[tuple[int, bytes]]:
         position += len(block)
 
 
-def _lasting(part: Part) -> Iterator[Piece]:
-    """The pieces, each as long as it takes until the next one begins: what an index of the file must say."""
+def _entries(part: Part) -> Iterator[tuple[int, int]]:
+    """Bytes of each piece, and how long it takes until the next one begins: what an index of the file must say."""
     for piece, after in pairwise(part.pieces):
-        yield replace(piece, duration=max(0, after.media - piece.media))
-    yield part.pieces[-1]
+        yield piece.stop - piece.first, max(0, after.media - piece.media)
+    last = part.pieces[-1]
+    yield last.stop - last.first, last.duration
