@@ -85,7 +85,7 @@ class Chunker:
         self._number = 0
         self._wants_key = True
         self._gap = True
-        self._missing = False
+        self._told = -1
         self._low_delay = False
         self.closely = False
         self._span = 0
@@ -272,9 +272,9 @@ class Chunker:
         def written(place: Place | None) -> None:
             if place is None:
                 self.frames_unkept += len(sizes)
-                self._missing = True
                 return
-            broken, self._missing = gap or self._missing, False
+            # Chunks before this one may have been lost after they were cut.
+            broken, self._told = gap or number != self._told + 1, number
             self._on_chunk(
                 ChunkRef(
                     self.camera,
