@@ -59,6 +59,7 @@ FIRST_PICTURE = """async ({url, at}) => {
 PLAY_SOCKET = """async ({token, open}) => {
     const socket = new WebSocket(location.origin.replace('http', 'ws') + '/ws/playback');
     socket.binaryType = 'arraybuffer';
+    const connected = new Promise(done => { socket.onopen = done; });
     const players = open.cameras.map(() => {
         const video = document.createElement('video');
         video.muted = true;
@@ -131,10 +132,9 @@ PLAY_SOCKET = """async ({token, open}) => {
             }, 50);
         }
     });
-    socket.onopen = () => {
-        socket.send(JSON.stringify({type: 'auth', token}));
-        socket.send(JSON.stringify({type: 'open', ...open}));
-    };
+    await connected;
+    socket.send(JSON.stringify({type: 'auth', token}));
+    socket.send(JSON.stringify({type: 'open', ...open}));
     await over;
     socket.onclose = null;
     socket.close();
