@@ -68,7 +68,7 @@ def test_three_reports_that_agree_earn_trust_and_one_that_does_not_loses_it():
         assert not clock.trusted
         report_at(clock, n * 5, 1000 + n * 5, 0.5)
     assert clock.trusted
-    assert clock.wall(15 * 90_000, 0, 2000.0) == pytest.approx(1015.5)
+    assert clock.wall(15 * 90_000, 0, 2000.0, 10.0) == pytest.approx(1015.5)
     report_at(clock, 15, 1015, 1.5)
     assert not clock.trusted
 
@@ -84,5 +84,13 @@ def test_a_camera_whose_clock_is_wrong_is_never_trusted(offset):
 def test_arrival_time_hides_jitter():
     clock = WallClock()
     late = [0.0, 0.08, 0.01, 0.12, 0.0, 0.09]
-    walls = [clock.wall(0, n * 3600, 1000 + n / 25 + delay) for n, delay in enumerate(late)]
+    walls = [clock.wall(0, n * 3600, 1000 + n / 25 + delay, n / 25 + delay) for n, delay in enumerate(late)]
     assert all(abs(wall - (1000 + n / 25)) < 0.002 for n, wall in enumerate(walls))
+
+
+@pytest.mark.parametrize("leap", [3600.0, -3600.0])
+def test_frames_follow_the_hosts_clock_when_it_leaps(leap):
+    clock = WallClock()
+    for n in range(50):
+        host = 10_000 + n / 25 + (leap if n >= 25 else 0.0)
+        assert clock.wall(0, n * 3600, host, 77 + n / 25) == pytest.approx(host)

@@ -62,6 +62,7 @@ class IngestConfig:
     queue_bytes: int = 32 * 1024 * 1024
     sync_s: float = 0.2
     file_root: Path | None = None
+    first_retry_s: float = 1.0
     log_level: str = "info"
     log_format: LogFormat = "text"
 
@@ -97,6 +98,7 @@ class Ingest:
             ),
             epochs=Epochs(config.data_dir / "epoch"),
             writing=self._storage.writing,
+            first_retry_s=config.first_retry_s,
         )
         self._files = FileKeeper(
             self._storage.root,

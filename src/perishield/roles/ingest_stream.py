@@ -53,6 +53,7 @@ class Workshop:
     cutting: Cutting
     epochs: Epochs
     writing: Mapping[str, Writing] | None = None
+    first_retry_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,14 @@ class StreamIngest:
         )
         self.chunker = chunker
         try:
-            self._source = open_source(camera, chunker, outlets.on_state, epoch=epoch, file_root=cutting.file_root)
+            self._source = open_source(
+                camera,
+                chunker,
+                outlets.on_state,
+                epoch=epoch,
+                first_retry_s=self._workshop.first_retry_s,
+                file_root=cutting.file_root,
+            )
             self.set_low_delay(self._low_delay, closely=self._closely)
             await self._source.run()
         finally:

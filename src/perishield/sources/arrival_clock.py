@@ -10,6 +10,8 @@ _DRIFT = 1 / 256
 class ArrivalClock:
     """A frame's time is its stream time laid over the earliest arrivals, so that network jitter and batched reading do
     not show in it; slow drift between the sender's clock and ours is followed.
+
+    Arrivals are of one clock all the time: the monotonic one where the host's own may be set meanwhile.
     """
 
     __slots__ = ("_offset",)
@@ -19,11 +21,11 @@ class ArrivalClock:
 
     @property
     def offset(self) -> float | None:
-        """Unix seconds at which tick 0 came in, by the least delayed frames."""
+        """When tick 0 came in, by the least delayed frames."""
         return self._offset
 
     def wall(self, ticks: int, arrival: float) -> float:
-        """Unix seconds of the frame at stream time `ticks` that arrived at `arrival`."""
+        """Seconds, by the clock of `arrival`, of the frame at stream time `ticks` that arrived then."""
         seconds = ticks / TIMESCALE
         seen = arrival - seconds
         offset = self._offset

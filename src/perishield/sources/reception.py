@@ -11,9 +11,9 @@ class Reception:
 
     `lost`: RTP packets that never came in time. `late`: of these, those that came when they had been given up.
     `reordered`: came behind a later one, and were put right. `duplicates`: came again. `sources`: changes of the
-    sender's SSRC, or of its sequence, without notice. `time_jumps`: leaps of the sender's clock; `clock_corrections`: how often it was
-    found to run fast or slow, and stream time was bent back to the host's. `tcp`, `tls` or `udp`
-    is how the packets travel at present, empty before the first connection.
+    sender's SSRC, or of its sequence, without notice. `time_jumps`: leaps of the sender's clock;
+    `clock_corrections`: how often it was found to run fast or slow, and stream time was bent back to the host's.
+    `transport`: how the packets travel at present, `tcp`, `tls` or `udp`, empty before the first connection.
     """
 
     lost: int = 0

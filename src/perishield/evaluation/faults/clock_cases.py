@@ -14,7 +14,6 @@ _LIBRARIES = (
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
 )
-_LEAST_SHARE = 0.9
 
 
 def missing() -> str:
@@ -48,22 +47,24 @@ def clock(folder: Path, *, quick: bool) -> dict[str, Any]:
         time.sleep(lasts)
         hand.write_text("+3600\n")
         time.sleep(lasts)
+        # The hour that was leapt over lies ahead of this process, whose clock was spared.
+        forward = [agreement(stand, name, stand.began, time.time() + _HOUR - 3) for name in stand.names]
         hand.write_text("+0\n")
+        back = time.time()
         time.sleep(lasts)
         elapsed = time.monotonic() - steady
-        grown = {name: _frames(stand, name) - before[name] for name in stand.names}
-        end = time.time()
         stand.stop()
-        hand.write_text("+3600\n")
-        totals = agreement(stand, stand.names[0], stand.began, end + _HOUR - 2 * lasts)
+        grown = {name: _frames(stand, name) - before[name] for name in stand.names}
+        again = [agreement(stand, name, back + 2, time.time() - 1) for name in stand.names]
     least = min(grown.values())
     demand(
-        least >= _LEAST_SHARE * elapsed * FPS - FPS,
+        least >= elapsed * FPS - 2 * FPS,
         f"{least} frames in {elapsed:.0f} s: some were lost or overwritten when the clock leapt",
     )
-    leapt = sum(value for key, value in totals.items() if key.startswith("clock"))
-    demand(leapt > _HOUR - 4 * lasts - 10, f"the ledger books {leapt:.0f} s as leapt over, not an hour")
-    return {"frames_due": int(elapsed * FPS), "frames_least": least, "states": totals}
+    for totals in forward:
+        leapt = sum(value for key, value in totals.items() if key.startswith("clock"))
+        demand(abs(leapt - _HOUR) < 10, f"the ledger books {leapt:.0f} s as leapt over, not an hour")
+    return {"frames_due": int(elapsed * FPS), "frames_least": least, "states": forward[0], "states_after": again[0]}
 
 
 def _frames(stand: Stand, camera: str) -> int:

@@ -102,7 +102,7 @@ class Stand:
         write_clip(clip, width=320, height=192, fps=FPS, seconds=_CLIP_S, bitrate=self._bitrate, gop_s=GOP_S)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.port = listener.getsockname()[1]
-        command = [sys.executable, "-m", "perishield.sources.simulator", str(clip), "--port", str(self.port)]
+        command = [sys.executable, "-m", "perishield", "simulate", str(clip), "--port", str(self.port)]
         self._simulator = subprocess.Popen([*command, *self._simulator_options], stdout=subprocess.PIPE)
         if self._simulator.stdout is None:
             raise AssertionError("it is a pipe")

@@ -192,7 +192,8 @@ class FfmpegSource:
         self._last = dts
         self._status.frames += 1
         self._status.bytes += len(data)
-        wall = self._clock.wall(pts, arrival)
+        monotonic = time.monotonic()
+        wall = self._clock.wall(pts, monotonic) + arrival - monotonic
         self._sink.packet(Packet([data], len(data), dts, pts, bool(key), wall, arrival))
 
     def _sound(self, body: bytes) -> None:

@@ -109,7 +109,7 @@ class AudioDelivery:
             dts += ticks
 
     def _align(self, clock: AudioClock, timestamp: int, duration: int) -> None:
-        arrived = self._arrivals.wall(round(clock.raw), self._video.arrival) - clock.raw / TIMESCALE
+        arrived = self._arrivals.wall(round(clock.raw), self._video.monotonic) - clock.raw / TIMESCALE
         target = self._target(timestamp, arrived, duration)
         if target is not None:
             clock.align(target, packets=self._unaligned, at_once=self._reports_count)
@@ -119,7 +119,7 @@ class AudioDelivery:
     def _target(self, timestamp: int, arrived: float, duration: int) -> float | None:
         """Stream time of this packet by what the video tells; None while there is none.
 
-        `arrived`: Unix seconds at which tick 0 of the track's own time came in, by its least delayed packets.
+        `arrived`: monotonic seconds at which tick 0 of the track's own time came in, by its least delayed packets.
         """
         wall_clock, clock = self._video.wall_clock, self._video.clock
         pictures = wall_clock.arrival_offset

@@ -129,23 +129,27 @@ class WallClock:
 
     @property
     def arrival_offset(self) -> float | None:
-        """Unix seconds at which stream time 0 came in, or would have."""
+        """Monotonic seconds at which stream time 0 came in, or would have."""
         return self._arrivals.offset
 
-    def wall(self, timestamp: int, ticks: int, arrival: float) -> float:
-        """Of the frame with RTP `timestamp` at stream time `ticks` that arrived at Unix time `arrival`."""
-        if arrival != self._read_at:
-            self._turn(timestamp, ticks, arrival)
+    def wall(self, timestamp: int, ticks: int, arrival: float, monotonic: float) -> float:
+        """Of the frame with RTP `timestamp` at stream time `ticks` that arrived at Unix time `arrival`.
+
+        `monotonic` is the same moment by the clock that nobody sets: frames are laid out by that one, so that they
+        follow the host's clock at once when it leaps.
+        """
+        if monotonic != self._read_at:
+            self._turn(timestamp, ticks, arrival, monotonic)
         self._ticks = ticks
         return self._offset + ticks / TIMESCALE
 
-    def _turn(self, timestamp: int, ticks: int, arrival: float) -> None:
+    def _turn(self, timestamp: int, ticks: int, arrival: float, monotonic: float) -> None:
         """A new read begins: what lies between stream time and wall clock is settled once for all frames in it."""
         if self._read_at >= 0:
             # Of the frames of one read the last was the least late.
             self._arrivals.wall(self._ticks, self._read_at)
-        estimate = self._arrivals.wall(ticks, arrival)
-        self._read_at = arrival
+        estimate = self._arrivals.wall(ticks, monotonic) + arrival - monotonic
+        self._read_at = monotonic
         if self.trusted and self._report is not None:
             estimate = self._report[0] + signed_difference(timestamp, self._report[1]) / self.rate
         self._offset = estimate - ticks / TIMESCALE

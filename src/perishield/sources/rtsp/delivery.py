@@ -136,7 +136,7 @@ class Delivery:
         status = self._status
         status.frames += 1
         status.bytes += size
-        wall = self.wall_clock.wall(timestamp, pts, self.arrival)
+        wall = self.wall_clock.wall(timestamp, pts, self.arrival, self.monotonic)
         self._sink.packet(Packet(data, size, dts, pts, key, wall, self.arrival))
 
     def _takes_recovery_points(self) -> bool:
