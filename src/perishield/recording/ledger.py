@@ -174,18 +174,42 @@ def _why(missing: Stretch, before: Stretch | None, after: Stretch | None) -> tup
 
 
 def to_seconds(spans: Sequence[LedgerSpan]) -> list[LedgerSpan]:
-    """The same in whole seconds: every boundary rounded, what is left without one dropped, still without hole."""
+    """The same in whole seconds, without hole: each second is what most of it was.
+
+    At both ends a part of a second counts where it is half of one or more.
+    """
     found: list[LedgerSpan] = []
+    shares: dict[tuple[str, str], int] = {}
     for span in spans:
-        start, end = float(math.floor(span.start + 0.5)), float(math.floor(span.end + 0.5))
-        if start >= end:
-            continue
-        before = found[-1] if found else None
-        if before is not None and (before.state, before.detail) == (span.state, span.detail):
-            found[-1] = LedgerSpan(before.start, end, span.state, span.detail)
-        else:
-            found.append(LedgerSpan(start, end, span.state, span.detail))
+        what = (span.state, span.detail)
+        position, end = _ms(span.start), _ms(span.end)
+        while position < end:
+            second = position // 1000
+            if not shares and position == second * 1000 and end >= position + 1000:
+                _extend(found, second, end // 1000, what)
+                position = end // 1000 * 1000
+                continue
+            until = min(end, (second + 1) * 1000)
+            shares[what] = shares.get(what, 0) + until - position
+            position = until
+            if position == (second + 1) * 1000:
+                _settle(found, second, shares)
+                shares = {}
+    if shares:
+        _settle(found, _ms(spans[-1].end) // 1000, shares)
     return found
+
+
+def _settle(found: list[LedgerSpan], second: int, shares: dict[tuple[str, str], int]) -> None:
+    if sum(shares.values()) >= 500:
+        _extend(found, second, second + 1, max(shares, key=lambda what: shares[what]))
+
+
+def _extend(found: list[LedgerSpan], start: int, end: int, what: tuple[str, str]) -> None:
+    if found and (found[-1].state, found[-1].detail) == what:
+        found[-1] = LedgerSpan(found[-1].start, float(end), *what)
+    else:
+        found.append(LedgerSpan(float(start), float(end), *what))
 
 
 def totals(spans: Iterable[LedgerSpan]) -> dict[str, float]:
