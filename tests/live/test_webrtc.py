@@ -72,6 +72,8 @@ class Viewer:
 
     async def close(self) -> None:
         await self.connection.close()
+        for task in self._tasks:
+            task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
@@ -131,13 +133,26 @@ async def test_there_is_a_bound_and_an_end(playing: Callable[..., Any], peers: P
     with pytest.raises(SourceError, match="2 viewers watch over WebRTC already") as caught:
         await viewers[2].watch(peers)
     assert caught.value.code == "busy"
-    for name in names:
-        peer = peers.find(name)
-        assert peer is not None
+    ours = [peer for name in names if (peer := peers.find(name)) is not None]
+    await until(lambda: [peer.connected for peer in ours] == [True, True])
+    for peer in ours:
         peer.end()
     await until(lambda: len(peers) == 0 and lines.viewers == 0)
     for viewer in viewers:
         await viewer.close()
+
+
+async def test_who_goes_while_connecting_is_cleared_away(
+    playing: Callable[..., Any], peers: Peers, lines: Lines, until: Any
+) -> None:
+    playing()
+    viewer = Viewer()
+    name = await viewer.watch(peers)
+    peer = peers.find(name)
+    assert peer is not None
+    await asyncio.gather(viewer.close(), peer.ended())
+    assert len(peers) == 0
+    await until(lambda: lines.viewers == 0)
 
 
 async def test_who_never_connects_is_cleared_away(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 log = Log("webrtc")
 
 CONNECT_WITHIN_S = 20.0
+_CLOSE_WITHIN_S = 5.0
 _FEWEST_BETWEEN_RESTARTS_S = 0.5
 
 
@@ -100,7 +101,9 @@ class Peer:
                         self._answer.set_result(sdp)
                     await self._play(seat)
                 finally:
-                    await connection.close()
+                    # Bounded: its place must become free, however broken the connection is.
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(connection.close(), _CLOSE_WITHIN_S)
         except (SourceError, ValueError, AssertionError, KeyError, IndexError, OSError) as error:
             refusal = error if isinstance(error, SourceError) else _refusal(error)
             if self._answer.done():
