@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from perishield.model.errors import ConfigError
 from perishield.sources.rtsp.framing import Message, parse_head
+from perishield.sources.simulator.answer import answer
 from perishield.sources.simulator.datagrams import Datagrams
 from perishield.sources.simulator.faults import Faults, faults_of
 from perishield.sources.simulator.gatekeeper import Gatekeeper
@@ -28,20 +29,6 @@ _REPORT_PAUSES = (0.4, 0.6)
 _REPORT_EVERY_S = 5.0
 _MOST_WAITING = 4 << 20
 _LONGEST_REQUEST = 65_536
-_REASONS = {
-    200: "OK",
-    302: "Found",
-    400: "Bad Request",
-    401: "Unauthorized",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    453: "Not Enough Bandwidth",
-    454: "Session Not Found",
-    455: "Method Not Valid in This State",
-    461: "Unsupported Transport",
-    501: "Not Implemented",
-    551: "Option not supported",
-}
 
 
 class SimulatorClient(asyncio.Protocol):
@@ -362,14 +349,8 @@ class SimulatorClient(asyncio.Protocol):
             self._transport.close()
 
     def _respond(self, request: Message, status: int, *headers: str, body: bytes = b"") -> None:
-        lines = [f"CSeq: {request.header('cseq') or 0}", *headers]
-        if body and self._faults.length != "missing":
-            lines.append(f"Content-Length: {len(body) - (8 if self._faults.length == 'short' else 0)}")
-        if self._faults.lower_case_headers:
-            lines = [f"{name.lower()}:{value}" for name, _, value in (line.partition(":") for line in lines)]
-        head = "\r\n".join((f"RTSP/1.0 {status} {_REASONS[status]}", *lines)) + "\r\n\r\n"
         if self._transport is not None:
-            self._transport.write(head.encode() + body)
+            self._transport.write(answer(request, status, headers, body, self._faults))
 
     def _report(self, pauses: list[float]) -> None:
         if self._timeline is None or self._transport is None or self._faults.no_sender_reports:
