@@ -17,6 +17,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection
 from perishield.bus import LocalBus
 from perishield.live.hls import Window
 from perishield.live.playlist import media
+from perishield.model.media import TIMESCALE
 from perishield.roles.live import Live, LiveConfig
 from perishield.streams.fmp4_reader import parse_init
 
@@ -48,8 +49,11 @@ async def sending(node: Any, make_recorder: Make, live_state: Make) -> AsyncIter
     await node.heard_by_server(live_state())
 
     async def feed() -> None:
-        for ref in recorder.refs:
-            node.services.live.feed(ref)
+        count, length = len(recorder.refs), 8 * TIMESCALE
+        for index in range(3 * count):
+            loop, ref = index // count, recorder.refs[index % count]
+            number, at = ref.number + loop * count, ref.stream_time + loop * length
+            node.services.live.feed(replace(ref, number=number, stream_time=at, discontinuity=index == 0))
             await asyncio.sleep(0.02)
 
     task = asyncio.create_task(feed())
@@ -85,9 +89,10 @@ async def test_hls_plays_from_a_signed_address_alone(node: Any, sending: Any) ->
     assert len(frames) == round(sum(lengths) * 25)
     assert all(frame.key_frame for frame in frames[:1])
     assert "#EXT-X-PROGRAM-DATE-TIME:2026-09-21T14:13:20.000Z" in playlist
-    parts = [name for name in names if "part-0-" in name]
+    newest = re.findall(r"segment-(\d+)", playlist)[-1]
+    parts = [name for name in names if f"part-{newest}-" in name]
     pieces = b"".join([(await node.client.get(name)).content for name in parts])
-    assert pieces == (await node.client.get(segments[0])).content
+    assert pieces == (await node.client.get(segments[-1])).content
 
 
 async def test_a_playlist_waits_for_the_part_that_is_asked_for(node: Any, sending: Any) -> None:
@@ -114,6 +119,7 @@ async def test_a_segment_that_is_over_and_a_camera_that_is_silent_say_so(
     node: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("perishield.live.hls._PATIENCE_S", 0.1)
+    monkeypatch.setattr("perishield.live.hls._FILL_S", 0.1)
     await node.add_camera()
     ways = (await node.client.get("/api/live/ways/gate")).json()
     answer = await node.client.get(ways["hls"])

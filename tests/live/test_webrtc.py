@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from aiortc.rtcrtpsender import RTCRtpSender
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perishield.evaluation.texture_clip import read_packets, write_clip
 from perishield.live.line import Lines
 from perishield.live.webrtc.offers import check_offer
 from perishield.live.webrtc.peers import Peers, ice_servers
@@ -180,6 +182,22 @@ async def test_h265_and_nonsense_are_refused_in_words(playing: Callable[..., Any
         with pytest.raises(SourceError):
             await peers.offer("gate", text)
     assert len(peers) == 0
+
+
+async def test_b_frames_are_refused_in_words(
+    on_air: Callable[..., Any], peers: Peers, tmp_path: Path, until: Any
+) -> None:
+    clip = tmp_path / "reordered.mp4"
+    write_clip(clip, width=192, height=128, seconds=2, bitrate=200_000, gop_s=1.0, b_frames=2)
+    camera = on_air()
+    camera.video, camera.packets = read_packets(clip)
+    camera.begin()
+    camera.send(0, 3)
+    viewer = Viewer()
+    with pytest.raises(SourceError, match="B-frames") as caught:
+        await viewer.watch(peers)
+    assert caught.value.code == "b_frames"
+    await viewer.close()
 
 
 async def test_an_offer_without_h264_is_refused(playing: Callable[..., Any], peers: Peers, until: Any) -> None:

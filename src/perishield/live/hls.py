@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +30,9 @@ _IDLE_S = 45.0
 _BACKLOG_S = 8.0
 """Footage in a window from its start: players want three segments, and Chromium's gives up with one."""
 _PATIENCE_S = 15.0
+_FEWEST = 3
+_FILL_S = 8.0
+"""For a camera that has only just begun to send; one with key frames far apart may begin with fewer."""
 _SLACK_S = 0.1
 _SILENT = frozenset((AudioCodec.PCMA, AudioCodec.PCMU))
 """Sound that no browser plays in MP4: it is taken out."""
@@ -128,7 +131,7 @@ class Window:
         self._tell()
 
     async def ready(self, number: int | None = None, part: int | None = None) -> None:
-        """Wait until that segment is whole (or has that part); by default, until one is whole.
+        """Wait until that segment is whole (or has that part); by default, until there is enough to begin with.
 
         Raises SourceError: `gone` where the camera sends nothing, `protocol` for what lies too far ahead.
         """
@@ -136,18 +139,14 @@ class Window:
         last = self.segments[-1].number if self.segments else 0
         if number is not None and number > last + 2:
             raise SourceError("this segment lies too far ahead", code="protocol")
-        try:
-            async with asyncio.timeout(_PATIENCE_S):
-                while not self._has(number, part):
-                    if self.ended:
-                        raise SourceError(f"camera '{self.camera}': the stream has ended", code="gone")
-                    self._news.clear()
-                    await self._news.wait()
-        except TimeoutError:
-            if number is None:
-                raise SourceError(
-                    f"camera '{self.camera}': there is no picture now; look at its state in the console", code="gone"
-                ) from None
+        if number is not None:
+            await self._wait(lambda: self._has(number, part), _PATIENCE_S)
+        elif not await self._wait(lambda: self._done() >= _FEWEST, _FILL_S) and not await self._wait(
+            lambda: self._done() > 0, _PATIENCE_S
+        ):
+            raise SourceError(
+                f"camera '{self.camera}': there is no picture now; look at its state in the console", code="gone"
+            )
 
     def parts(self, number: int, part: int | None = None) -> Sequence[ChunkRef]:
         """The chunks of a segment, or of one of its parts; empty where it is not there (any more)."""
@@ -182,9 +181,23 @@ class Window:
         self.heads[next(reversed(self.heads), -1) + 1] = Head(data, codecs, init.width, init.height)
         return True
 
-    def _has(self, number: int | None, part: int | None) -> bool:
-        if number is None:
-            return any(segment.done for segment in self.segments)
+    async def _wait(self, true: Callable[[], bool], seconds: float) -> bool:
+        """False where it did not come true in that time. Raises SourceError (`gone`) when the stream has ended."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not true():
+                    if self.ended:
+                        raise SourceError(f"camera '{self.camera}': the stream has ended", code="gone")
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _done(self) -> int:
+        return sum(segment.done for segment in self.segments)
+
+    def _has(self, number: int, part: int | None) -> bool:
         for segment in self.segments:
             if segment.number == number and (segment.done or (part is not None and len(segment.parts) > part)):
                 return True

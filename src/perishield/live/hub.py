@@ -99,6 +99,10 @@ class LiveHub:
         gop = self._gops.get(camera)
         return gop[0] if gop else None
 
+    def reordered(self, camera: str) -> bool:
+        """Whether the camera's pictures are shown in another order than they are sent in (B-frames)."""
+        return any(ref.composition for ref in self._gops.get(camera, ()))
+
     def forget(self, camera: str) -> None:
         self._gops.pop(camera, None)
 

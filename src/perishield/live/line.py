@@ -161,6 +161,10 @@ class Lines:
     def viewers(self) -> int:
         return sum(len(line.seats) for line in self._lines.values())
 
+    def reordered(self, camera: str) -> bool:
+        """As the hub says."""
+        return self._hub.reordered(camera)
+
     async def description(self, camera: str) -> Description:
         """What the camera sends. Raises SourceError (`gone`) where it sends nothing within seconds."""
         line = self._lines.get(camera)

@@ -115,7 +115,7 @@ export class WhepPlayer implements LiveSource {
     } catch (error) {
       if (this.stopped) return
       console.warn('whep', this.camera, error)
-      if (error instanceof Problem && error.code === 'unsupported_codec') this.giveUp('codec')
+      if (error instanceof Problem && (error.code === 'unsupported_codec' || error.code === 'b_frames')) this.giveUp('codec')
       else if (error instanceof Problem && error.code === 'webrtc_off') this.giveUp('off')
       else this.again(error instanceof Problem && error.code === 'gone')
     }

@@ -19,13 +19,19 @@ _SOUND = {AudioCodec.OPUS: "audio/opus", AudioCodec.PCMA: "audio/PCMA", AudioCod
 _LARGEST_OFFER = 65_536
 
 
-def check_camera(camera: str, description: Description) -> None:
-    """Raises SourceError (`unsupported_codec`) where no browser plays the camera's pictures over WebRTC as they are."""
+def check_camera(camera: str, description: Description, *, reordered: bool) -> None:
+    """Raises SourceError (`unsupported_codec`, `b_frames`) where no browser takes the camera's pictures as they are."""
     if description.video.codec is not Codec.H264:
         raise SourceError(
             f"camera '{camera}': it sends H.265, which browsers do not take over WebRTC; set it to H.264",
             code="unsupported_codec",
             codec="H.265",
+        )
+    if reordered:
+        # Without decoding order numbers (RFC 6184, packetization mode 1) browsers drop most of such pictures.
+        raise SourceError(
+            f"camera '{camera}': it sends B-frames, which browsers do not take over WebRTC; switch them off there",
+            code="b_frames",
         )
 
 

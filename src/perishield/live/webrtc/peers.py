@@ -51,7 +51,8 @@ class Peers:
         peer = Peer(camera, self._lines, self._forget)
         self._peers[peer.id] = peer
         try:
-            check_camera(camera, await self._lines.description(camera))
+            description = await self._lines.description(camera)
+            check_camera(camera, description, reordered=self._lines.reordered(camera))
             if not self._taught:
                 await asyncio.to_thread(__import__, "aiortc")
                 teach_profiles()
