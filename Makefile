@@ -7,6 +7,8 @@ UV := $(BIN)/uv pip
 UV_VERSION := 0.13.9
 WEB := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null)
 ARGS ?=
+# Tests wait more than they work: twice as many at once as there are cores here.
+WORKERS ?= 4
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
@@ -24,7 +26,7 @@ run: setup ## Start the product; with no camera of yours it shows a demo site
 
 test: setup-dev swift ## Run the tests (installs the Debian packages they need where it may)
 	@scripts/install-test-packages.sh
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 swift: $(VENV)/swift/.installed ## Install the object store that tests and fault suites talk to, apart from the rest
 

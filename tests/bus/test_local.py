@@ -55,7 +55,8 @@ async def test_a_key_gets_only_its_own_messages(pair: tuple[LocalBus, LocalBus])
 
 async def test_a_slow_listener_keeps_the_newest_and_counts_the_rest(pair: tuple[LocalBus, LocalBus]) -> None:
     ingest, server = pair
-    async with server.subscribe(topics.SITE) as ready, server.subscribe(topics.EVENTS, size=4) as sub:
+    # Subscriptions take effect in their order.
+    async with server.subscribe(topics.EVENTS, size=4) as sub, server.subscribe(topics.SITE) as ready:
         await first(ingest, ready)
         for number in range(20):
             ingest.publish(topics.EVENTS, "gate", topics.EventQueued(str(number)))

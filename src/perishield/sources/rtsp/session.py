@@ -39,6 +39,7 @@ __all__ = ["Patience", "Redirected", "Session", "SilenceError", "Terms"]
 log = Log("rtsp")
 
 _REPORT_EVERY_S = 5.0
+_FAREWELL_S = 0.3
 
 
 class Session:
@@ -289,6 +290,16 @@ class Session:
                 if self._line is not None:
                     self._line.report(self._ssrc, wire.write_packet)
             keep_alive.tick(now, wire)
+
+    async def leave(self) -> None:
+        """Close, and see the door closed: a peer that does not let go is given a moment, then no more."""
+        self.close()
+        wire = self._connection
+        if wire is None or wire.closed.done():
+            return
+        await asyncio.wait((wire.closed,), timeout=_FAREWELL_S)
+        if not wire.closed.done():
+            wire.transport.abort()
 
     def close(self) -> None:
         """Leave politely: cameras keep the sessions of those who just vanish."""

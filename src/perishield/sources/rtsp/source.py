@@ -136,7 +136,7 @@ class RtspSource:
             await session.stream()
         finally:
             self._session = None
-            session.close()
+            await session.leave()
 
     def _follow(self, endpoint: Endpoint, location: str) -> Endpoint:
         """Raises SourceError where a redirect leads out of RTSP, or out of TLS."""
