@@ -12,7 +12,15 @@ from perishield.live.hls import Windows
 from perishield.live.webrtc.peers import ice_servers
 from perishield.model.errors import SourceError
 
-_STATUS = {"not_found": 404, "gone": 503, "busy": 503, "unsupported_codec": 422, "b_frames": 422, "protocol": 422, "timeout": 503}
+_STATUS = {
+    "not_found": 404,
+    "gone": 503,
+    "busy": 503,
+    "unsupported_codec": 422,
+    "b_frames": 422,
+    "protocol": 422,
+    "timeout": 503,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
