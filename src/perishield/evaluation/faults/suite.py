@@ -39,7 +39,7 @@ class Case:
 
     @property
     def invariant(self) -> str:
-        return (getattr(self.run, "__doc__", None) or "").strip()
+        return (getattr(self.run, "__doc__", None) or "").strip().split("\n")[0]
 
 
 CASES = (
