@@ -182,7 +182,7 @@ class Talk:
         return (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 10)).decode()
 
     def close(self) -> None:
-        self.writer.close()
+        self.writer.transport.abort()
 
 
 async def test_nobody_watches_without_a_credential(
