@@ -39,7 +39,7 @@ def _panel(points: Sequence[dict[str, Any]], x: int, title: str, ours: str, peer
     for share in (0.0, 0.5, 1.0):
         y = _y(share)
         parts.append(f'<line x1="{x + _LEFT}" x2="{x + _WIDTH - _RIGHT}" y1="{y}" y2="{y}" stroke="#e5e7eb"/>')
-        parts.append(f'<text x="{x + _LEFT - 6}" y="{y + 4}" text-anchor="end">{most * share:.3g}</text>')
+        parts.append(f'<text x="{x + _LEFT - 6}" y="{y + 4}" text-anchor="end">{_label(most * share)}</text>')
     for key, colour in ((peer, _PEER), (ours, _OURS)):
         places = [
             (x + _x(int(p["cameras"]) / farthest), _y(float(p[key]) / most)) for p in points if p.get(key) is not None
@@ -51,6 +51,10 @@ def _panel(points: Sequence[dict[str, Any]], x: int, title: str, ours: str, peer
         place = x + _x(int(p["cameras"]) / farthest)
         parts.append(f'<text x="{place:.1f}" y="{_HEIGHT - 16}" text-anchor="middle">{p["cameras"]}</text>')
     return "".join(parts)
+
+
+def _label(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def _x(share: float) -> float:

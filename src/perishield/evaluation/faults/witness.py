@@ -105,7 +105,8 @@ def agreement(stand: Stand, camera: str, start: float, end: float) -> dict[str, 
     footage = read_files(stand, camera).spans
     totals: dict[str, float] = {}
     for first, last, state, detail in spans:
-        totals[f"{state}:{detail}" if detail else state] = totals.get(state, 0.0) + last - first
+        what = f"{state}:{detail}" if detail else state
+        totals[what] = totals.get(what, 0.0) + last - first
         _check(camera, (first, last, state), footage)
     return {key: round(value, 1) for key, value in totals.items()}
 
@@ -120,7 +121,7 @@ def _check(camera: str, span: tuple[float, float, str], footage: list[tuple[floa
     while second + 1 <= last - _EDGE_S:
         held = sum(max(0.0, min(end, second + 1) - max(begin, second)) for begin, end in footage)
         if state == _RECORDED:
-            demand(held > 0.4, f"{camera}: booked as recorded, but no footage at {second:.1f}")
+            demand(held > 0.1, f"{camera}: booked as recorded, but no footage at {second:.1f}")
         else:
             demand(held < 0.6, f"{camera}: booked as {state}, but there is footage at {second:.1f}")
         second += 1.0
