@@ -24,14 +24,6 @@ def breaks(folder: Path, *, quick: bool) -> dict[str, Any]:
     return {}
 
 
-def test_a_killed_recorder_keeps_its_promises() -> None:
-    report = suite.run(["kills"], quick=True)
-    assert report["failed"] == 0, report["cases"]
-    (case,) = report["cases"]
-    assert case["kills"] == 5
-    assert case["recorded_s_min"] > 0
-
-
 def test_a_broken_promise_is_named_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     cases = (suite.Case("good", keeps), suite.Case("bad", breaks), suite.Case("absent", keeps, lambda: "needs a moon"))
     monkeypatch.setattr(suite, "CASES", cases)
