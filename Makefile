@@ -6,10 +6,18 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip
 UV_VERSION := 0.13.9
 WEB := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null)
+# Compiled where there is a C compiler.
+HOT := compiled.txt $(addprefix src/,$(shell cat compiled.txt))
 ARGS ?=
-# Tests wait more than they work: twice as many at once as there are cores here.
-WORKERS ?= 4
+# Tests wait more than they work: three times as many at once as there are cores here. Of whole nodes and browsers fewer:
+# their tests hold them to seconds.
+WORKERS ?= 6
+NODES ?= 3
+# One file whose parts are dealt out to all workers.
+QUESTIONS := tests/api/test_schemathesis.py
 MINUTES ?= 10
+# Every worker would compile all tests anew.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev run test swift lint types web bench format lock clean
@@ -26,7 +34,13 @@ run: setup ## Start the product; with no camera of yours it shows a demo site
 
 test: setup-dev swift ## Run the tests (installs the Debian packages they need where it may)
 	@scripts/install-test-packages.sh
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+ifeq ($(strip $(ARGS)),)
+	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore tests/e2e --ignore tests/web --ignore $(QUESTIONS)
+	@$(PYTEST) -n 4 --dist load $(QUESTIONS)
+	@$(PYTEST) -n $(NODES) --dist loadfile --no-loadscope-reorder tests/e2e tests/web
+else
+	@$(PYTEST) -n $(WORKERS) --dist loadfile $(ARGS)
+endif
 
 swift: $(VENV)/swift/.installed ## Install the object store that tests and fault suites talk to, apart from the rest
 
@@ -63,7 +77,7 @@ lock: setup-dev ## Resolve the dependencies anew
 		tests/requirements-swift.in -o requirements-swift.lock
 
 clean: ## Remove what was built
-	rm -rf $(VENV) src/perishield/static web/node_modules .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) src/perishield/static src/.perishield_native $$(find src -name '*.so') web/node_modules .mypy_cache .ruff_cache .pytest_cache
 
 $(VENV)/.uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -72,7 +86,7 @@ $(VENV)/.uv:
 	@$(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
 	@touch $@
 
-$(VENV)/.installed: $(VENV)/.uv pyproject.toml requirements.lock hatch_build.py $(WEB)
+$(VENV)/.installed: $(VENV)/.uv pyproject.toml requirements.lock hatch_build.py hatch_native.py $(WEB) $(HOT)
 	@echo "Installing (once; builds the console, about a minute)..."
 	@$(UV) install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
 	@$(UV) install -q --python $(BIN)/python --no-deps --reinstall -e .

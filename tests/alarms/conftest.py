@@ -3,51 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 from perishield.alarms.intake import Announcement
 from perishield.bus.spool import Spool
 from perishield.evaluation.texture_clip import read_packets, write_clip
-from perishield.model.alarms import Event, EventKind
+from perishield.model.alarms import Event
 from perishield.model.media import TIMESCALE, Packet
-from perishield.store.database import Database, sqlite_url
+from perishield.store.database import Database
 from perishield.streams.chunker import Chunker
 from perishield.streams.segments import MediaRoot, SegmentWriter
 
 
-def _event(name: str, *, camera: str = "gate", wall: float = 1_790_000_000.0, arrival: float | None = None) -> Event:
-    return Event(
-        id=name,
-        camera=camera,
-        epoch=3,
-        kind=EventKind.TRIPWIRE,
-        rule={"id": "line", "name": "Line", "kind": "tripwire", "line": [[0, 0.5], [1, 0.5]]},
-        level=2,
-        label="person",
-        score=0.75,
-        track=7,
-        stream_time=900_000,
-        wall=wall,
-        arrival=wall if arrival is None else arrival,
-        point=(0.5, 0.5),
-        direction="left_to_right",
-        box=(0.4, 0.2, 0.6, 0.5),
-        path=((810_000, 0.5, 0.4), (900_000, 0.5, 0.5)),
-        detector="motion",
-    )
+@pytest.fixture
+def make_event(make_event: Callable[..., Event]) -> Callable[..., Event]:
+    """Of a camera that is never late."""
+
+    def make(name: str, *, wall: float = 1_790_000_000.0, **fields: Any) -> Event:
+        return make_event(name, **{"wall": wall, "arrival": wall, **fields})
+
+    return make
 
 
 @pytest.fixture
-def make_event() -> Callable[..., Event]:
-    return _event
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await Database.open(sqlite_url(tmp_path / "perishield.db"))
+async def database(tmp_path: Path, new_database: Callable[[Path], str]) -> AsyncIterator[Database]:
+    opened = await Database.open(new_database(tmp_path / "perishield.db"))
     yield opened
     await opened.close()
 

@@ -113,7 +113,10 @@ async def test_without_footage_the_alarm_says_why_it_has_no_clip(
     found = heard[0].alarm
     assert found.clip_state is ClipState.UNAVAILABLE
     assert "no footage" in found.clip_note
+    assert [(one.code, one.params) for one in found.clip_remarks] == [("missing", {"camera": "gate"})]
     assert found.clip == ""
+    async with database.read() as session:
+        assert await get_alarm(session, "e1") == replace(found, event=alarm.event)
 
 
 async def test_a_full_disk_is_tried_again_then_told(

@@ -22,8 +22,10 @@ from perishield.bus.spool import Spool
 from perishield.bus.topics import EventQueued
 from perishield.model.alarms import ClipState, Event
 from perishield.model.errors import BusError
+from perishield.model.remarks import Remark
 from perishield.model.site import Camera
-from perishield.store.alarms import AlarmFilter, list_alarms
+from perishield.store.alarm_list import list_alarms
+from perishield.store.alarms import AlarmFilter
 from perishield.store.cameras import add_camera
 from perishield.store.database import Database, sqlite_url
 
@@ -58,7 +60,7 @@ asyncio.run(main(Path(sys.argv[1])))
 
 async def alarm_ids(database: Database) -> list[str]:
     async with database.read() as session:
-        return [alarm.id for alarm in (await list_alarms(session, AlarmFilter(), limit=1000))[0]]
+        return [alarm.id for alarm in (await list_alarms(session, AlarmFilter(), limit=1000)).items]
 
 
 async def test_an_event_becomes_an_alarm_under_its_cameras_name(
@@ -179,3 +181,9 @@ def test_damaged_payloads_are_refused_in_one_way_only(make_event: MakeEvent, cut
 def test_ids_that_are_no_file_names_are_refused(make_event: MakeEvent, name: str) -> None:
     with pytest.raises(BusError, match="file's name"):
         read_event(encode(make_event(name)))
+
+
+def test_doubts_of_an_earlier_version_stay_sentences(make_event: MakeEvent) -> None:
+    found = Remark("label_too", "label: the detector said horse too", {"label": "horse"})
+    event = read_event(encode(make_event("e1", doubts=("speed: not followed for long enough", found))))
+    assert event.remarks == (Remark("", "speed: not followed for long enough"), found)

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -19,9 +20,10 @@ from perishield.api.passwords import Passwords
 from perishield.api.services import Services
 from perishield.bus import LocalBus, topics
 from perishield.evaluation.texture_clip import read_packets, write_clip
-from perishield.model.alarms import Event, EventKind
 from perishield.model.media import TIMESCALE, ChunkRef, Packet, SegmentRow, StreamCondition, StreamState
-from perishield.roles.server import ServerConfig, assembled, http_server, listen
+from perishield.roles.live import Live, LiveConfig
+from perishield.roles.server import assembled, http_server, listen
+from perishield.roles.server_config import ServerConfig
 from perishield.streams.chunker import Chunker
 from perishield.streams.segments import MediaRoot, SegmentWriter
 
@@ -50,6 +52,27 @@ class Node:
         self.headers = {"Authorization": f"Bearer {self.token}"}
         self.client.headers.update(self.headers)
 
+    async def add_user(self, username: str, role: str, password: str = PASSWORD) -> dict[str, Any]:
+        body = {"username": username, "role": role, "password": password}
+        answer = await self.client.post("/api/users", json=body)
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.json()["user"]
+        return made
+
+    async def log_in(self, username: str, password: str = PASSWORD, **more: Any) -> dict[str, Any]:
+        """A further login; the client stays the administrator."""
+        body = {"username": username, "password": password, **more}
+        answer = await self.client.post("/api/auth/login", json=body)
+        assert answer.status_code == 200, answer.text
+        session: dict[str, Any] = answer.json()
+        return session
+
+    async def headers_of(self, role: str) -> dict[str, str]:
+        """Of somebody new with that role."""
+        name = f"{role}-{uuid4().hex[:8]}"
+        await self.add_user(name, role)
+        return {"Authorization": f"Bearer {(await self.log_in(name))['access_token']}"}
+
     async def add_camera(self, **fields: Any) -> dict[str, Any]:
         body = {"name": "Gate", "url": "rtsp://10.0.0.4/ch1", **fields}
         answer = await self.client.post("/api/cameras", json=body)
@@ -75,15 +98,16 @@ class Node:
 
 
 @asynccontextmanager
-async def _node(folder: Path, **more: Any) -> AsyncIterator[Node]:
+async def _node(folder: Path, new_database: Callable[[Path], str], **more: Any) -> AsyncIterator[Node]:
     config = ServerConfig(
         data_dir=folder,
         run_dir=folder / "run",
         media_dir=folder / "media",
         static=folder / "static",
-        token_minutes=60,
         **more,
     )
+    if not (folder / "perishield.db").exists():
+        new_database(folder / "perishield.db")
     bus = await LocalBus.open(config.run_dir, "server")
     peer = await LocalBus.open(config.run_dir, "ingest")
     cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
@@ -98,9 +122,9 @@ async def _node(folder: Path, **more: Any) -> AsyncIterator[Node]:
 
 
 @pytest.fixture
-async def fresh(tmp_path: Path) -> AsyncIterator[Node]:
+async def fresh(tmp_path: Path, new_database: Callable[[Path], str]) -> AsyncIterator[Node]:
     """A server that nobody has set up."""
-    async with _node(tmp_path / "data") as made:
+    async with _node(tmp_path / "data", new_database) as made:
         yield made
 
 
@@ -112,21 +136,23 @@ async def node(fresh: Node) -> Node:
 
 
 @pytest.fixture
-async def node_with(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Node]]]:
+async def node_with(
+    tmp_path: Path, new_database: Callable[[Path], str]
+) -> AsyncIterator[Callable[..., Awaitable[Node]]]:
     """A server with further settings, whose client is the administrator."""
     async with AsyncExitStack() as stack:
 
         async def make(name: str = "data", **more: Any) -> Node:
-            made = await stack.enter_async_context(_node(tmp_path / name, **more))
+            made = await stack.enter_async_context(_node(tmp_path / name, new_database, **more))
             await made.set_up()
             return made
 
         yield make
 
 
-@pytest.fixture
-async def served(node: Node) -> AsyncIterator[Node]:
-    """The same on a real port."""
+@asynccontextmanager
+async def on_port(node: Node) -> AsyncIterator[Node]:
+    """The node on a real port."""
     listener = listen("127.0.0.1", 0)
     server = http_server(node.services)
     task = asyncio.create_task(server.serve([listener]))
@@ -140,30 +166,21 @@ async def served(node: Node) -> AsyncIterator[Node]:
 
 
 @pytest.fixture
-def make_event() -> Callable[..., Event]:
-    def make(name: str, **fields: Any) -> Event:
-        values: dict[str, Any] = {
-            "id": name,
-            "camera": "gate",
-            "epoch": 3,
-            "kind": EventKind.TRIPWIRE,
-            "rule": {"id": "line", "name": "Line", "kind": "tripwire", "line": [[0, 0.5], [1, 0.5]]},
-            "level": 2,
-            "label": "person",
-            "score": 0.75,
-            "track": 7,
-            "stream_time": 900_000,
-            "wall": 1_790_000_000.0,
-            "arrival": 1_790_000_000.25,
-            "point": (0.5, 0.5),
-            "direction": "left_to_right",
-            "box": (0.4, 0.2, 0.6, 0.5),
-            "path": ((810_000, 0.5, 0.4), (900_000, 0.5, 0.5)),
-            "detector": "motion",
-        }
-        return Event(**{**values, **fields})
+async def served(node: Node) -> AsyncIterator[Node]:
+    """The same on a real port."""
+    async with on_port(node) as listening:
+        yield listening
 
-    return make
+
+@pytest.fixture
+async def served_with(node_with: Callable[..., Awaitable[Node]]) -> AsyncIterator[Callable[..., Awaitable[Node]]]:
+    """A server with further settings on a real port."""
+    async with AsyncExitStack() as stack:
+
+        async def make(**more: Any) -> Node:
+            return await stack.enter_async_context(on_port(await node_with(**more)))
+
+        yield make
 
 
 @pytest.fixture
@@ -233,3 +250,19 @@ def make_recorder_for(clip_file: Path) -> Callable[..., Recorder]:
         return Recorder(node.services.media, clip_file, camera, epoch, wall)
 
     return make
+
+
+@pytest.fixture
+async def live(node: Any) -> AsyncIterator[Live]:
+    """The live process, in this one."""
+    object.__setattr__(node.services.live_out, "webrtc", True)
+    config = LiveConfig(
+        data_dir=node.folder, run_dir=node.folder / "run", media_dir=node.services.media, rtsp_port=0, webrtc_peers=1
+    )
+    bus = await LocalBus.open(config.run_dir, "live")
+    made, stop = Live(config, bus), asyncio.Event()
+    task = asyncio.create_task(made.run(stop))
+    yield made
+    stop.set()
+    await task
+    await bus.close()

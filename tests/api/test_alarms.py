@@ -18,8 +18,10 @@ from perishield.api.registry import STALE_S, Processes, Streams
 from perishield.api.times import iso
 from perishield.bus import topics
 from perishield.bus.topics import DetectorState, ProcessState
+from perishield.model.access import EVERYTHING, Reach
 from perishield.model.alarms import ClipState, Event
 from perishield.model.media import StreamCondition, StreamState
+from perishield.model.remarks import Remark
 from perishield.model.site import Camera
 from perishield.store.alarms import add_alarm
 
@@ -56,6 +58,20 @@ async def test_an_alarm_explains_itself(node: Any, make_event: MakeEvent) -> Non
     picture.parent.mkdir(parents=True)
     picture.write_bytes(b"jpeg")
     assert (await node.client.get(shown["snapshot_url"])).content == b"jpeg"
+
+
+async def test_doubts_are_told_by_codes_and_those_of_earlier_versions_as_they_are(
+    node: Any, make_event: MakeEvent
+) -> None:
+    old, new = "speed: not followed for long enough", Remark("label_too", "label: said horse", {"label": "horse"})
+    async with node.services.database.write() as session:
+        await add_alarm(session, raise_alarm(make_event("e1", doubts=(old, new)), "Gate", 1_790_000_001.0))
+    explained = (await node.client.get("/api/alarms/e1")).json()["explained"]
+    assert explained["doubts"] == [old, "label: said horse"]
+    assert explained["remarks"] == [
+        {"code": "", "params": {}, "text": old},
+        {"code": "label_too", "params": {"label": "horse"}, "text": "label: said horse"},
+    ]
 
 
 async def test_alarms_are_filtered_and_paged(node: Any, make_event: MakeEvent) -> None:
@@ -118,7 +134,7 @@ def test_streams_that_fall_silent_are_told_as_failed() -> None:
     now = [100.0]
     push = Push()
     streams = Streams(push, clock=lambda: now[0])
-    with push.listening() as listener:
+    with push.listening(Reach(EVERYTHING)) as listener:
         listener.topics = frozenset({"streams"})
         streams.set_cameras([Camera(id="gate", name="Gate", url="rtsp://x/")])
         streams.report(StreamState(camera="gate", condition=StreamCondition.LIVE, since=99.0))

@@ -109,7 +109,7 @@ async def test_two_editors_do_not_overwrite_each_other(node: Any) -> None:
     await node.add_camera()
     body = {"name": "Gate", "url": "rtsp://10.0.0.4/", "revision": 1}
     assert (await node.client.put("/api/cameras/gate", json=body)).status_code == 200
-    assert code_of(await node.client.put("/api/cameras/gate", json=body)) == (409, "conflict")
+    assert code_of(await node.client.put("/api/cameras/gate", json=body)) == (412, "stale")
 
 
 async def test_ids_come_from_names_and_stay_unique(node: Any) -> None:
@@ -256,7 +256,8 @@ async def test_rules_are_drawn_changed_and_removed(node: Any) -> None:
     assert changed.status_code == 200, changed.text
     assert (changed.json()["level"], changed.json()["revision"]) == (1, 2)
     stale = await node.client.put(f"/api/rules/{rule['id']}", json={**rule, "level": 3})
-    assert code_of(stale) == (409, "conflict")
+    assert code_of(stale) == (412, "stale")
+    assert (stale.json()["params"]["revision"], changed.headers["etag"]) == (2, '"2"')
     assert (await node.client.get("/api/rules?camera=gate")).json()["total"] == 1
     assert (await node.client.get("/api/rules?camera=yard")).json() == {"items": [], "total": 0}
     assert (await node.client.delete(f"/api/rules/{rule['id']}")).status_code == 204

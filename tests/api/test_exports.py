@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ import httpx
 import msgspec
 import pytest
 
+from perishield.api.export_room import ExportRoom
 from perishield.api.exports import Exports, ExportState, Job
 from perishield.recording.segment_reader import LocalFootage, SegmentReader
 
@@ -166,7 +168,7 @@ async def test_footage_that_vanished_fails_the_job_with_a_sentence(footage: Any)
 
 
 def again(node: Any, **more: Any) -> Exports:
-    settings = {"keep_s": 3600.0, "most_bytes": 1 << 30, "min_free_bytes": 0, **more}
+    settings = {"keep_s": 3600.0, "room": ExportRoom(1 << 30), "min_free_bytes": 0, **more}
     return Exports(node.services.playback, node.folder / "exports", **settings)
 
 
@@ -198,7 +200,7 @@ async def test_a_restart_carries_on_and_keeps_results(footage: Any) -> None:
 async def test_results_go_when_they_are_old_or_too_many(footage: Any) -> None:
     first = await ended(footage, await asked(footage))
     second = await ended(footage, await asked(footage, 2, 3))
-    exports = again(footage, most_bytes=second["files"][0]["size"])
+    exports = again(footage, room=ExportRoom(second["files"][0]["size"]))
     running = asyncio.create_task(exports.run())
     await footage.until(lambda: len(exports.all()) == 1)
     assert exports.all()[0][0].id == second["id"]
@@ -208,6 +210,27 @@ async def test_results_go_when_they_are_old_or_too_many(footage: Any) -> None:
     assert exports.all() == []
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_all_kinds_of_exports_share_one_room(footage: Any) -> None:
+    """Footage and evidence each had the whole of it, so that both together took twice what was set."""
+    jobs = [await ended(footage, await asked(footage, number, number + 2)) for number in range(3)]
+    size = max(job["files"][0]["size"] for job in jobs)
+    oldest = footage.folder / "exports" / jobs[0]["id"]
+    (footage.folder / "others").mkdir()
+    shutil.move(oldest, footage.folder / "others" / jobs[0]["id"])
+    room = ExportRoom(3 * size)
+    here = again(footage, room=room)
+    there = Exports(footage.services.playback, footage.folder / "others", keep_s=3600.0, room=room, min_free_bytes=0)
+    running = [asyncio.create_task(one.run()) for one in (here, there)]
+    await footage.until(lambda: len(here.all()) + len(there.all()) == 3)
+    room._most_bytes = 2 * size
+    await here.sweep()
+    assert there.all() == [], "the oldest goes, whoever keeps it and whoever sweeps"
+    assert {job.id for job, _ in here.all()} == {job["id"] for job in jobs[1:]}
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
 
 
 async def test_what_waits_is_bounded(footage: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,30 +14,13 @@ import av
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
 
-from perishield.bus import LocalBus
 from perishield.live.hls import Window
 from perishield.live.playlist import media
 from perishield.model.media import TIMESCALE
-from perishield.roles.live import Live, LiveConfig
+from perishield.roles.live import Live
 from perishield.streams.fmp4_reader import parse_init
 
 Make = Callable[..., Any]
-
-
-@pytest.fixture
-async def live(node: Any) -> AsyncIterator[Live]:
-    """The live process, in this one."""
-    object.__setattr__(node.services.live_out, "webrtc", True)
-    config = LiveConfig(
-        data_dir=node.folder, run_dir=node.folder / "run", media_dir=node.services.media, rtsp_port=0, webrtc_peers=1
-    )
-    bus = await LocalBus.open(config.run_dir, "live")
-    made, stop = Live(config, bus), asyncio.Event()
-    task = asyncio.create_task(made.run(stop))
-    yield made
-    stop.set()
-    await task
-    await bus.close()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from playwright.async_api import Page, async_playwright
 
 from perishield.evaluation.texture_clip import read_packets, write_clip
 
-pytestmark = [pytest.mark.real("chromium"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.long, pytest.mark.real("chromium"), pytest.mark.timeout(180)]
 
 WALL = 1_790_000_000.0
 MakeRecorder = Callable[..., Any]

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from perishield.api.push import TOPICS, Listener, Push, encode
+from perishield.api.push import KEPT, OLDEST_S, TOPICS, Listener, Push
+from perishield.api.push_socket import answer
 from perishield.bus import topics
 from perishield.bus.codec import encode as encode_event
 from perishield.bus.spool import Spool
 from perishield.bus.topics import EventQueued
+from perishield.model.access import EVERYTHING, Action, Reach
 from perishield.model.alarms import Event
 from perishield.model.media import StreamState
 from perishield.model.vision import TrackBox, TrackFrame
@@ -37,10 +39,19 @@ async def hear_kind(socket: ClientConnection, kind: str) -> dict[str, Any]:
     return message
 
 
-async def log_in(socket: ClientConnection, token: str, *subscribed: str, cameras: list[str] | None = None) -> None:
+async def log_in(
+    socket: ClientConnection,
+    token: str,
+    *subscribed: str,
+    cameras: list[str] | None = None,
+    resume: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The answer to the subscription."""
     await socket.send(json.dumps({"type": "auth", "token": token}))
-    assert await hear(socket) == {"type": "ready"}
-    await socket.send(json.dumps({"type": "subscribe", "topics": list(subscribed), "cameras": cameras}))
+    assert (await hear(socket))["type"] == "ready"
+    asked = {"type": "subscribe", "topics": list(subscribed), "cameras": cameras, "resume": resume}
+    await socket.send(json.dumps(asked))
+    return await hear(socket)
 
 
 async def closing_code(socket: ClientConnection) -> int:
@@ -174,6 +185,12 @@ NONSENSE: list[dict[str, Any]] = [
     {"type": "subscribe", "topics": [["alarms"]]},
     {"type": "subscribe", "topics": ["alarms"], "cameras": "gate"},
     {"type": "subscribe", "topics": ["alarms"], "cameras": [1]},
+    {"type": "subscribe", "topics": ["alarms"], "resume": 7},
+    {"type": "subscribe", "topics": ["alarms"], "resume": {"boot": "x"}},
+    {"type": "subscribe", "topics": ["alarms"], "resume": {"boot": 1, "seq": 1}},
+    {"type": "subscribe", "topics": ["alarms"], "resume": {"boot": "x", "seq": -1}},
+    {"type": "subscribe", "topics": ["alarms"], "resume": {"boot": "x", "seq": True}},
+    {"type": "subscribe", "topics": ["alarms"], "resume": {"boot": "x", "seq": 1.5}},
     {"type": "dance"},
     {},
 ]
@@ -237,37 +254,153 @@ async def test_the_server_survives_a_client_that_vanishes(served: Any) -> None:
     assert not served.services.push._listeners
 
 
+ALL = Reach(EVERYTHING)
+
+
 async def drained(listener: Listener) -> list[dict[str, Any]]:
-    return [json.loads(await listener.next()) for _ in range(len(listener) + bool(listener._missed))]
+    heard = []
+    while len(listener) or listener._missed:
+        heard.append(json.loads(await listener.next()))
+    return heard
+
+
+def alarm(number: int) -> dict[str, Any]:
+    return {"type": "alarm", "n": number}
 
 
 async def test_tracks_are_lost_before_alarms() -> None:
-    listener = Listener(most=10, most_tracks=4)
-    for number in range(8):
-        listener.offer(encode({"n": number}), track=False)
-        listener.offer(encode({"t": number}), track=True)
-    heard = await drained(listener)
-    assert heard[0] == {"type": "lagged", "missed": 6}
-    assert [each["n"] for each in heard if "n" in each] == list(range(8))
-    assert [each["t"] for each in heard if "t" in each] == [6, 7]
-
-
-@given(st.lists(st.booleans(), max_size=60))
-def test_a_queue_never_grows_past_its_bound_and_counts_what_it_lost(kinds: list[bool]) -> None:
-    listener = Listener(most=8, most_tracks=3)
-    for number, track in enumerate(kinds):
-        listener.offer(str(number), track=track)
-        assert len(listener) <= 8
-        assert listener._tracks <= 3
-    assert len(listener) + listener._missed == len(kinds)
-    assert listener._tracks == sum(track for track, _ in listener._waiting)
-    if kinds.count(False) <= 5:
-        assert sum(not track for track, _ in listener._waiting) == kinds.count(False)
-
-
-def test_nothing_is_encoded_for_nobody() -> None:
     push = Push()
-    with push.listening() as listener:
-        listener.topics = TOPICS - {"tracks"}
+    with push.listening(ALL) as listener:
+        listener.narrow(TOPICS, None)
+        for number in range(200):
+            push.send("alarms", "gate", lambda number=number: alarm(number))
+            push.send("tracks", "gate", lambda number=number: {"t": number})
+        heard = await drained(listener)
+    assert heard[0] == {"type": "lagged", "missed": 136}
+    assert [each["n"] for each in heard if "n" in each] == list(range(200))
+    assert [each["t"] for each in heard if "t" in each] == list(range(136, 200))
+
+
+async def test_who_is_too_slow_for_what_is_kept_hears_what_is_missing() -> None:
+    push = Push({**KEPT, "alarms": 4})
+    with push.listening(ALL) as listener:
+        listener.narrow(TOPICS, frozenset({"gate"}))
+        push.send("site", "", lambda: {"type": "site"})
+        for number in range(10):
+            push.send("alarms", "gate", lambda number=number: alarm(number))
+            push.send("alarms", "yard", lambda: {"type": "alarm"})
+        lagged, site, *rest = await drained(listener)
+    assert lagged == {"type": "lagged", "missed": 8, "topics": ["alarms"], "from": 2, "to": 16}
+    assert site["seq"] == 1
+    assert [(each["seq"], each["n"]) for each in rest] == [(18, 8), (20, 9)]
+
+
+@given(st.lists(st.sampled_from(["alarms", "streams", "tracks", "answer"]), max_size=80), st.integers(0, 80))
+def test_a_queue_never_grows_past_its_bounds_and_counts_what_it_lost(kinds: list[str], read: int) -> None:
+    push = Push({**KEPT, "alarms": 8, "streams": 5})
+    with push.listening(ALL) as listener:
+        listener._most_tracks, listener._most_answers = 3, 2
+        listener.narrow(TOPICS, None)
+        heard = lost = 0
+        for turn, kind in enumerate(kinds):
+            if turn == read:
+                messages = asyncio.run(drained(listener))
+                heard = sum(each["type"] != "lagged" for each in messages)
+                lost = sum(each["missed"] for each in messages if each["type"] == "lagged")
+            if kind == "answer":
+                listener.answer({"type": "pong"})
+            else:
+                push.send(kind, "gate", lambda: {"type": "x"})
+            assert len(listener) <= 8 + 5 + 3 + 2
+        assert heard + lost + len(listener) + listener._missed == len(kinds)
+
+
+@given(st.data())
+def test_a_client_that_comes_back_hears_each_message_once_and_in_order_or_is_told(data: st.DataObject) -> None:
+    """Whatever is sent while it is away: what it heard, what it is replayed and what it is told of add up."""
+    push = Push({**KEPT, "alarms": 6, "streams": 3})
+    sent = data.draw(st.lists(st.sampled_from(["alarms", "streams", "site"]), max_size=30))
+    place = data.draw(st.integers(0, len(sent)))
+    for topic in sent:
+        push.send(topic, "gate", lambda: {"type": "x"})
+    for topic in ("alarms", "streams", "site"):
+        behind = [seq for seq, other in enumerate(sent, 1) if other == topic and seq > place]
+        found = [message.seq for message in push.since(place, frozenset({topic}))]
+        assert found == (behind if push.complete(topic, place) else behind[-push._most[topic] :])
+        if len(behind) <= push._most[topic]:
+            assert found == behind
+    assert not push.complete("alarms", len(sent) + 1)
+
+
+def test_what_is_too_old_is_not_told_again() -> None:
+    now = [0.0]
+    push = Push(clock=lambda: now[0])
+    push.send("alarms", "gate", lambda: alarm(0))
+    now[0] = OLDEST_S
+    push.send("alarms", "gate", lambda: alarm(1))
+    assert push.complete("alarms", 0)
+    now[0] += 1
+    assert not push.complete("alarms", 0)
+    assert push.complete("alarms", 1)
+
+
+async def test_after_a_cut_nothing_is_missed_and_nothing_doubled(served: Any) -> None:
+    push = served.services.push
+    await served.add_camera(name="Gate")
+    async with connect(f"{served.url}/ws", proxy=None) as socket:
+        begun = await log_in(socket, served.token, "alarms")
+        assert (begun["type"], begun["topics"]) == ("subscribed", ["alarms"])
+        push.send("alarms", "gate", lambda: alarm(1))
+        last = await hear(socket)
+        assert (last["n"], last["boot"]) == (1, begun["boot"])
+        socket.transport.abort()
+    for number in (2, 3):
+        push.send("alarms", "gate", lambda number=number: alarm(number))
+        push.send("streams", "gate", lambda: {"type": "stream"})
+    place = {"boot": last["boot"], "seq": last["seq"]}
+    async with connect(f"{served.url}/ws", proxy=None) as socket:
+        again = await log_in(socket, served.token, "alarms", resume=place)
+        assert again == {"type": "resumed", **place, "topics": ["alarms"], "count": 2}
+        push.send("alarms", "gate", lambda: alarm(4))
+        assert [(await hear(socket))["n"] for _ in range(3)] == [2, 3, 4]
+
+
+async def test_what_the_server_no_longer_knows_is_reset(served: Any) -> None:
+    push = served.services.push
+    for number in range(KEPT["site"] + 2):
+        push.send("site", "", lambda number=number: alarm(number))
+    async with connect(f"{served.url}/ws", proxy=None) as socket:
+        foreign = {"boot": "another", "seq": 1}
+        reset = await log_in(socket, served.token, "alarms", resume=foreign)
+        assert reset["type"] == "reset"
+        assert (reset["boot"], reset["seq"], reset["topics"]) == (push.boot, push.seq, ["alarms"])
+        assert "started anew" in reset["reason"]
+    async with connect(f"{served.url}/ws", proxy=None) as socket:
+        reset = await log_in(socket, served.token, "alarms", "site", resume={"boot": push.boot, "seq": 0})
+        assert (reset["type"], reset["topics"]) == ("reset", ["site"])
+        resumed = await hear(socket)
+        assert (resumed["type"], resumed["topics"], resumed["count"]) == ("resumed", ["alarms"], 0)
+
+
+def test_a_topic_is_heard_by_permission_and_a_camera_by_reach(node: Any) -> None:
+    push = node.services.push
+    with push.listening(Reach(frozenset({Action.ALARMS_VIEW}), frozenset({"gate"}))) as listener:
+        answer(node.services, listener, {"type": "subscribe", "topics": sorted(TOPICS)})
+        assert listener.topics == {"alarms", "site"}
+        assert listener.wants("alarms", "gate")
+        assert not listener.wants("alarms", "yard")
+        assert not listener.wants("tracks", "gate")
+        push.send("alarms", "yard", lambda: alarm(1))
+        push.send("alarms", "gate", lambda: alarm(2))
+        place = {"boot": push.boot, "seq": 0}
+        answer(node.services, listener, {"type": "subscribe", "topics": sorted(TOPICS), "resume": place})
+        told = [json.loads(text) for text in listener._waiting.values()]
+    assert [each["n"] for each in told if each["type"] == "alarm"] == [2]
+
+
+def test_tracks_are_not_encoded_for_nobody() -> None:
+    push = Push()
+    with push.listening(ALL) as listener:
+        listener.narrow(TOPICS - {"tracks"}, None)
         push.send("tracks", "gate", lambda: pytest.fail("nobody wants it"))
-    push.send("alarms", "gate", lambda: pytest.fail("nobody is there"))
+    push.send("tracks", "gate", lambda: pytest.fail("nobody is there"))

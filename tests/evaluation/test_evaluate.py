@@ -9,8 +9,9 @@ import av
 import numpy as np
 import pytest
 
+from perishield.evaluation.clip_run import screen_directions
 from perishield.evaluation.dataset import LabelledLine
-from perishield.evaluation.evaluate import evaluate, screen_directions
+from perishield.evaluation.evaluate import evaluate
 from perishield.model.errors import DatasetError, ModelError
 
 

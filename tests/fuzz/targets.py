@@ -7,9 +7,17 @@ answer, anything else is a find. `GROWTH` bounds what may come of a byte.
 from __future__ import annotations
 
 import contextlib
+import io
+import zlib
 from collections.abc import Callable
+from hashlib import sha256
 
-from perishield.model.errors import SourceError
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from perishield.alarms import bundle_layout as layout
+from perishield.alarms.bundle_check import check_open_bundle
+from perishield.model.errors import ModelError, SourceError
 from perishield.model.media import TIMESCALE, AudioFormat, Codec, Packet, VideoFormat
 from perishield.sources.aac import Bits, read_config, read_stream_mux, split_adts
 from perishield.sources.bits import BitstreamError
@@ -37,6 +45,8 @@ from perishield.sources.status import SourceStatus
 from perishield.streams.codec_config import avcc, hvcc
 from perishield.streams.fmp4 import rewrite_decode_time, without_sound, without_sound_chunk
 from perishield.streams.fmp4_reader import parse_init, read_init_by, walk_by
+from perishield.vision.model_card import parse_card
+from perishield.vision.onnx_model import read_names
 
 GROWTH = 16
 CONSTANT = 65_536
@@ -70,6 +80,8 @@ class CountingSink:
 
     def discontinuity(self, reason: str) -> None:
         self._wants_key = True
+
+    def rest(self) -> None: ...
 
     def audio_format(self, audio: AudioFormat | None) -> None:
         """Sound has a target of its own."""
@@ -298,9 +310,50 @@ def fmp4(data: bytes) -> int:
     return made
 
 
+def model_card(data: bytes) -> int:
+    """Cards, and the class names in a network's metadata."""
+    made = 0
+    for name in ("m.card.toml", "m.card.json"):
+        with contextlib.suppress(ModelError):
+            card = parse_card(data, name)
+            made += sum(map(len, card.classes)) + len(card.source)
+            if card.priors is not None:
+                assert all(card.priors.sizes)
+    return made + sum(map(len, read_names(data.decode(errors="replace")) or ()))
+
+
+_KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
+
+
+def evidence(data: bytes) -> int:
+    """An archive (`a`), or a manifest (`m`) or records (`c`) that a valid signature covers."""
+    kind, data = data[:1], data[1:]
+    if kind in (b"m", b"c"):
+        head, _, rest = data.partition(b"\n")
+        files = {
+            layout.PUBLIC_KEY: _KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+            layout.CHAIN: rest,
+            layout.MANIFEST: head,
+            layout.SIGNATURE: _KEY.sign(head),
+        }
+        if kind == b"c":
+            # What the manifest says of the records' file is made to fit, so that the records themselves are read.
+            fitting = head.replace(b"@size", str(len(rest)).encode()).replace(
+                b"@hash", sha256(rest).hexdigest().encode()
+            )
+            files |= {layout.MANIFEST: fitting, layout.SIGNATURE: _KEY.sign(fitting)}
+        body, central = b"", b""
+        for name, content in files.items():
+            crc = zlib.crc32(content)
+            central += layout.central_entry(name, crc, len(content), len(body))
+            body += layout.local_header(name, crc, len(content)) + content
+        data = body + central + layout.end_record(len(files), len(central), len(body))
+    return len(check_open_bundle(io.BytesIO(data)).items)
+
+
 TARGETS: dict[str, Callable[[bytes], int]] = {
     target.__name__: target
-    for target in (framing, headers, sdp, rtp_h264, rtp_h265, rtp_audio, rtcp, reorder, nal, fmp4)
+    for target in (framing, headers, sdp, rtp_h264, rtp_h265, rtp_audio, rtcp, reorder, nal, fmp4, model_card, evidence)
 }
 
 

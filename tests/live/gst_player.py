@@ -38,7 +38,8 @@ for name in seen:
     pipeline.get_by_name(name).connect("handoff", took)
 pipeline.get_bus().add_signal_watch()
 pipeline.get_bus().connect("message", heard)
-GLib.timeout_add_seconds(20, loop.quit)
+# The first use on a machine reads dozens of plugins from a cold disk before anything is asked of the server.
+GLib.timeout_add_seconds(60, loop.quit)
 pipeline.set_state(Gst.State.PLAYING)
 loop.run()
 pipeline.set_state(Gst.State.NULL)

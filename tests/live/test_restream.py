@@ -57,10 +57,11 @@ async def test_ffmpeg_plays_pictures_and_sound(playing: Playing, guest: Guest, c
 
 
 @pytest.mark.real("gstreamer")
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("protocols", ["tcp", "udp"])
 async def test_gstreamer_plays_pictures_and_sound(playing: Playing, guest: Guest, protocols: str) -> None:
     playing(sound=True)
-    code, out, err = await run("/usr/bin/python3", str(PLAYER), guest(), protocols, "50")
+    code, out, err = await run("/usr/bin/python3", str(PLAYER), guest(), protocols, "50", seconds=90)
     assert code == 0, (out, err)
 
 
@@ -81,6 +82,8 @@ class Sink:
 
     def discontinuity(self, reason: str) -> None:
         self.breaks.append(reason)
+
+    def rest(self) -> None: ...
 
     def audio_format(self, audio: AudioFormat | None) -> None:
         self.audio_formats.append(audio)

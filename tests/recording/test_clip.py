@@ -73,6 +73,7 @@ def test_missing_footage_is_left_out_and_said(archive: Any, tmp_path: Path) -> N
     archive.record(150, 250, epoch=78)
     result = cut_clip(archive.media, "gate-3", WALL, WALL + 8, tmp_path / "a.mp4")
     assert result.note == "3.0 s missing in 1 place(s), left out"
+    assert [(one.code, one.params) for one in result.remarks] == [("left_out", {"seconds": 3.0, "places": 1})]
     found = units(tmp_path / "a.mp4")
     assert [data for _, data in found[70:80]] == [archive.unit(index) for index in (*range(70, 75), *range(150, 155))]
     assert all(two - one == 3600 for (one, _), (two, _) in pairwise(found))
@@ -83,6 +84,7 @@ def test_a_clip_that_could_not_reach_its_ends_says_so(archive: Any, tmp_path: Pa
     archive.record(50, 150)
     result = cut_clip(archive.media, "gate-3", WALL - 3, WALL + 9, tmp_path / "a.mp4")
     assert result.note == "begins 5.0 s late: no earlier footage; ends 3.0 s early: no later footage"
+    assert [one.code for one in result.remarks] == ["begins_late", "ends_early"]
     assert result.frames == 100
 
 
@@ -94,6 +96,7 @@ def test_a_clip_ends_where_the_picture_format_changes(archive: Any, tmp_path: Pa
     result = cut_clip(archive.media, "gate-3", WALL, WALL + 5, tmp_path / "a.mp4")
     assert result.frames == 75
     assert result.note == "ends 2.0 s early: the camera's picture format changed"
+    assert [(one.code, one.params) for one in result.remarks] == [("format_changed", {"seconds": 2.0})]
 
 
 def test_no_footage_is_an_error_in_words(archive: Any, tmp_path: Path) -> None:

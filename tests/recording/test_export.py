@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from perishield.evaluation.texture_clip import read_packets, write_clip
 from perishield.model.errors import StorageError
 from perishield.model.media import TIMESCALE
+from perishield.model.remarks import sentence
 from perishield.recording import mp4_tables
-from perishield.recording.export import CancelledError, ExportedFile, Watch, export, notes
+from perishield.recording.export import CancelledError, ExportedFile, Watch, export, lacks
 from perishield.recording.segment_reader import LocalFootage
 
 WALL = 1_790_000_000.0
@@ -86,7 +87,9 @@ def test_missing_footage_is_left_out_and_said(archive: Any, tmp_path: Path) -> N
     archive.record(25, 75)
     archive.record(150, 200, epoch=78)
     files = exported(archive, WALL - 1, WALL + 10, tmp_path)
-    assert notes(files, WALL - 1, WALL + 10) == (
+    found = lacks(files, WALL - 1, WALL + 10)
+    assert [one.code for one in found] == ["begins_late", "left_out", "ends_early"]
+    assert sentence(found) == (
         "begins 2.0 s late: no earlier footage; 3.0 s missing in 1 place(s), left out; "
         "ends 2.0 s early: no later footage"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ WALL = 1_790_000_000.0
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await Database.open(sqlite_url(tmp_path / "perishield.db"))
+async def database(tmp_path: Path, new_database: Callable[[Path], str]) -> AsyncIterator[Database]:
+    opened = await Database.open(new_database(tmp_path / "perishield.db"))
     yield opened
     await opened.close()
 

@@ -27,6 +27,8 @@ from perishield.streams.journal import read_journal
 from perishield.streams.mount import MARKER
 from perishield.streams.recovery import recover
 
+pytestmark = pytest.mark.long
+
 
 def journal(node: Node, camera: str | None = None) -> list[JournalEntry]:
     entries = read_journal(node.data / "journal", 0, time.time() + 60)

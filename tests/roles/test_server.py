@@ -23,12 +23,15 @@ from perishield.bus.codec import encode
 from perishield.bus.process import EXIT_CONFIG, EXIT_PORT_TAKEN
 from perishield.bus.site_file import read_site
 from perishield.bus.spool import Spool
-from perishield.model.alarms import Event, EventKind
+from perishield.model.alarms import Event
 from perishield.model.errors import ConfigError, PortTakenError
-from perishield.roles.server import Seed, listen, sow
+from perishield.roles.server import listen
+from perishield.roles.server_seed import Seed, sow
 from perishield.store.cameras import list_cameras
 from perishield.store.database import Database, sqlite_url
 from perishield.store.rules import list_rules
+
+pytestmark = pytest.mark.long
 
 PASSWORD = "correct horse battery"
 SEED: dict[str, Any] = {
@@ -114,28 +117,6 @@ def eventually(true: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
-def make_event(name: str) -> Event:
-    return Event(
-        id=name,
-        camera="demo-gate",
-        epoch=3,
-        kind=EventKind.TRIPWIRE,
-        rule=SEED["rules"][0],
-        level=2,
-        label="person",
-        score=0.75,
-        track=7,
-        stream_time=900_000,
-        wall=1_790_000_000.0,
-        arrival=1_790_000_000.25,
-        point=(0.5, 0.5),
-        direction="left_to_right",
-        box=(0.4, 0.2, 0.6, 0.5),
-        path=((900_000, 0.5, 0.5),),
-        detector="motion",
-    )
-
-
 def test_from_the_first_start_to_a_clean_stop(tmp_path: Path) -> None:
     with server(tmp_path / "data", seed=SEED) as running:
         link = (tmp_path / "data" / "setup_link.txt").read_text().strip()
@@ -169,13 +150,13 @@ def test_the_setup_link_stays_the_same_until_it_is_used(tmp_path: Path) -> None:
     assert links[0].strip() not in dump
 
 
-def test_killed_at_any_moment_it_keeps_what_it_knew(tmp_path: Path) -> None:
+def test_killed_at_any_moment_it_keeps_what_it_knew(tmp_path: Path, make_event: Callable[..., Event]) -> None:
     with server(tmp_path / "data", seed=SEED) as running:
         with closing(log_in(running)) as client:
             token = client.headers["Authorization"]
         spool = Spool(tmp_path / "data" / "spool" / "events.db")
         for number in range(20):
-            spool.put(f"e{number}", encode(make_event(f"e{number}")))
+            spool.put(f"e{number}", encode(make_event(f"e{number}", camera="demo-gate", rule=SEED["rules"][0])))
         running.process.kill()
         running.process.wait()
     with server(tmp_path / "data", seed=SEED) as running:

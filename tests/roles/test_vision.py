@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
+from perishield.analysis.inbox import Inbox
 from perishield.bus import LocalBus, topics
 from perishield.bus.codec import decode
 from perishield.bus.site_file import write_site
@@ -29,9 +30,10 @@ from perishield.model.media import ChunkRef
 from perishield.model.rules import Tripwire, rule_to_dict
 from perishield.model.site import Analysis, Camera, Site
 from perishield.model.vision import TrackFrame
-from perishield.roles.vision_inbox import Inbox
 from perishield.streams.chunker import Chunker
 from perishield.streams.segments import MediaRoot, SegmentWriter
+
+pytestmark = pytest.mark.long
 
 FPS, WIDTH, HEIGHT = 12, 640, 360
 CROSSING_S = 9.0
@@ -312,6 +314,40 @@ async def test_rules_change_while_it_runs_and_tracks_stay(node: Node, walk: Path
     assert event.track in before
 
 
+async def test_arming_takes_effect_within_a_second_and_tracks_stay(node: Node, walk: Path) -> None:
+    disarmed = {**line(0.5), "arming": "disarmed"}
+    write_site(node.data / "site.json", site(1, disarmed))
+    await node.start()
+    heard: list[topics.RulesDo] = []
+
+    async def hear() -> None:
+        async with node.bus.subscribe(topics.RULES) as told:
+            async for _, message in told:
+                heard.append(message)
+
+    hearing = asyncio.create_task(hear())
+    refs = chunks_of(walk, node.media)
+    half = next(index for index, ref in enumerate(refs) if ref.stream_time >= 8.2 * 90_000)
+    await node.feed(refs[:half])
+    before: set[int] = set()
+
+    def followed() -> bool:
+        before.update(track.id for frame in node.frames for track in frame.tracks if track.hits > 3)
+        return bool(before)
+
+    await node.until(followed)
+    write_site(node.data / "site.json", site(2, {**disarmed, "arming": "armed"}))
+    node.bus.publish(topics.SITE, "", SiteChanged(2))
+    await asyncio.sleep(0.3)
+    await node.feed(refs[half:])
+    await node.until(lambda: len(node.queued) == 1)
+    (event,) = node.events()
+    assert event.track in before
+    assert event.rule["arming"] == "armed"
+    await node.until(lambda: bool(heard) and heard[-1].states[0].events == 1)
+    hearing.cancel()
+
+
 async def test_a_camera_taken_off_is_not_watched_any_more(node: Node, walk: Path) -> None:
     write_site(node.data / "site.json", site(1, line(0.5), enabled=False))
     await node.start()
@@ -363,17 +399,20 @@ def test_a_full_inbox_keeps_what_follows_the_newest_key_frame(waiting: list[Chun
     inbox = Inbox(most=len(waiting) - 1)
     for ref in waiting:
         inbox.offer(ref)
-    ((kept, behind_s),) = inbox.take(0.0, at_once=1000)
+    claim = inbox.claim(0.0, at_once=1000)
+    assert claim is not None
+    kept = claim.refs
     assert kept[0].key
     assert kept[-1] is waiting[-1]
-    assert inbox.dropped == len(waiting) - len(kept) > 0
-    assert behind_s == 0
+    assert inbox.dropped["yard"] == len(waiting) - len(kept) > 0
+    assert claim.behind_s == 0
 
 
 def test_chunks_of_an_older_epoch_are_refused(waiting: list[ChunkRef]) -> None:
     inbox = Inbox()
     inbox.offer(replace(waiting[0], epoch=5))
     inbox.offer(replace(waiting[1], epoch=4))
-    ((kept, _),) = inbox.take(0.0)
-    assert [ref.epoch for ref in kept] == [5]
-    assert inbox.dropped == 1
+    claim = inbox.claim(0.0)
+    assert claim is not None
+    assert [ref.epoch for ref in claim.refs] == [5]
+    assert inbox.dropped["yard"] == 1

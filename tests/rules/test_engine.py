@@ -10,13 +10,25 @@ from hypothesis import strategies as st
 
 from perishield.model.alarms import Event
 from perishield.model.errors import RuleError
-from perishield.model.rules import Fence, Tripwire, Zone, rule_from_dict
+from perishield.model.rules import (
+    Count,
+    Fence,
+    LeftObject,
+    LineCount,
+    Loiter,
+    Tripwire,
+    WrongWay,
+    Zone,
+    rule_from_dict,
+)
+from perishield.model.schedule import Hours, Schedule
 from perishield.model.vision import MOTION, TrackBox, TrackFrame
 from perishield.rules.engine import RuleEngine
 
 Walk = Callable[..., list[Event]]
 Frames = Callable[..., TrackFrame]
 Tracks = Callable[..., TrackBox]
+SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 OVER = [(300, 500), (700, 500)]
 
 
@@ -95,6 +107,17 @@ def test_rules_change_while_running_and_unchanged_ones_keep_what_they_know(frame
     other = Zone(id="z", camera="yard", name="z", polygon=((0.1, 0.1), (0.2, 0.1), (0.2, 0.2)))
     renamed = wire(name="renamed", level=1, revision=7)
     assert crossing_events(engine, frames, tracks, lambda: engine.configure([other, renamed])) == 1
+
+
+def test_other_hours_count_at_once_and_leave_what_is_known(frames: Frames, tracks: Tracks) -> None:
+    always, never = Schedule(windows=(Hours(days=tuple(range(7))),)), Schedule(windows=(Hours(days=(1,)),))
+    # They walk on Monday, 12 January 1970.
+    engine = RuleEngine()
+    engine.configure([wire(schedule=never)])
+    assert crossing_events(engine, frames, tracks, lambda: None) == 0
+    engine = RuleEngine()
+    engine.configure([wire(schedule=never)])
+    assert crossing_events(engine, frames, tracks, lambda: engine.configure([wire(schedule=always)])) == 1
 
 
 def test_a_redrawn_rule_starts_afresh(frames: Frames, tracks: Tracks) -> None:
@@ -181,10 +204,19 @@ def test_no_input_breaks_the_engine(
         wire(min_hits=1),
         Zone(id="z", camera="yard", name="z", polygon=((0, 0), (1, 0), (1, 1), (0, 1)), on=("enter", "exit")),
         Fence(id="f", camera="yard", name="f", outer=((0.3, 0), (0.3, 1)), inner=((0.6, 0), (0.6, 1))),
+        Fence(id="d", camera="yard", name="d", outer=((0.3, 0), (0.3, 1)), depth=0.1, depth_unit="m", min_hits=1),
+        Loiter(id="l", camera="yard", name="l", polygon=SQUARE, stay_s=1, radius=1, min_hits=1),
+        WrongWay(id="y", camera="yard", name="y", polygon=SQUARE, way=((0, 0), (1, 0)), min_hits=1),
+        Count(id="c", camera="yard", name="c", polygon=SQUARE, at_most=0, for_s=0, every_s=1),
+        LineCount(id="n", camera="yard", name="n", line=((0.5, 0), (0.5, 1)), each=1, every_s=1, min_hits=1),
+        LeftObject(id="o", camera="yard", name="o", polygon=SQUARE, stay_s=5, settle_s=1, min_hits=1),
+        wire(id="m", min_hits=1, max_speed=3, min_height=0.01, condition="speed >= 0.0 && score >= 0.0"),
     ]
     engine.configure(rules)
     for rows, stream_time, size in pictures:
         boxes = tuple(TrackBox(i, "person", score, box, 5, seen) for i, box, score, seen in rows)  # type: ignore[arg-type]
         frame = TrackFrame(**_empty(stream_time=stream_time, width=size, height=size, tracks=boxes))
         for event in engine.update(frame):
-            assert all(map(math.isfinite, (*event.point, *event.box, event.wall)))
+            assert all(
+                map(math.isfinite, (*event.point, *event.box, event.wall, event.height, event.speed, event.stayed_s))
+            )

@@ -120,6 +120,8 @@ class RecordingSink:
         self.log.append("discontinuity")
         self.wants_key = True
 
+    def rest(self) -> None: ...
+
     def audio_format(self, audio: AudioFormat | None) -> None:
         self.audio_formats.append(audio)
 

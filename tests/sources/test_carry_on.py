@@ -24,16 +24,30 @@ def slice_of(index: int, size: int) -> bytes:
 
 def stream(codec: Codec, units: list[int], faults: dict[int, str]) -> bytes:
     """Interleaved packets of slices of these sizes, three bytes of payload each; some dropped, doubled or odd."""
+    return pictures(codec, [[size] for size in units], faults)
+
+
+def pictures(
+    codec: Codec, units: list[list[int]], faults: dict[int, str], *, marks: bool = True, key: int = -1
+) -> bytes:
+    """The same of pictures of several slices each. Slices of less than 9 bytes go whole; `marks`: a picture's last
+    packet bears the marker; every `key`-th picture is a key frame.
+    """
     out = bytearray()
     number = 65_530
-    for index, size in enumerate(units):
-        body = slice_of(index, size)
-        pieces = [body[at : at + 3] for at in range(0, size, 3)]
-        for place, piece in enumerate(pieces):
-            first, last = place == 0, place == len(pieces) - 1
-            kind = 1
-            flags = (0x80 if first else 0) | (0x40 if last else 0) | kind
-            head = bytes((0x7C, flags)) if codec is Codec.H264 else bytes((98, 1, flags))
+    for index, sizes in enumerate(units):
+        kind = (5 if codec is Codec.H264 else 19) if key > 0 and index % key == 0 else 1
+        packets: list[tuple[bytes, bytes]] = []
+        for order, size in enumerate(sizes):
+            body = slice_of(index + order, size)
+            whole = bytes((0x60 | kind,)) if codec is Codec.H264 else bytes((kind << 1, 1))
+            pieces = [body[at : at + 3] for at in range(0, size, 3)]
+            for place, piece in enumerate(pieces if size > 8 else [body]):
+                flags = (0x80 if place == 0 else 0) | (0x40 if place == len(pieces) - 1 else 0) | kind
+                fragment = bytes((0x7C, flags)) if codec is Codec.H264 else bytes((98, 1, flags))
+                packets.append((fragment if size > 8 else whole, piece))
+        for place, (head, piece) in enumerate(packets):
+            last = marks and place == len(packets) - 1
             fault = faults.get(number & 0xFFFF, "")
             rtp = struct.pack("!BBHII", 0x80, 96 | (0x80 if last else 0), number & 0xFFFF, index * 3600, 7)
             number += 1
@@ -47,11 +61,15 @@ def stream(codec: Codec, units: list[int], faults: dict[int, str]) -> bytes:
     return bytes(out)
 
 
-def units_of(codec: Codec, data: bytes, cuts: list[int], *, runs: bool) -> tuple[list[Unit], list[int], int]:
+def units_of(
+    codec: Codec, data: bytes, cuts: list[int], *, runs: bool, ordered: bool = False
+) -> tuple[list[Unit], list[int], int]:
+    """`ordered`: the first two bytes of an H.265 payload are its decoding order number."""
     found: list[Unit] = []
     losses: list[int] = []
-    kind = H264Depacketizer if codec is Codec.H264 else H265Depacketizer
-    track = RtpTrack(96, kind(ParameterSets(codec)), lambda *unit: found.append(unit), losses.append)
+    sets = ParameterSets(codec)
+    depacketizer = H264Depacketizer(sets) if codec is Codec.H264 else H265Depacketizer(sets, ordered=ordered)
+    track = RtpTrack(96, depacketizer, lambda *unit: found.append(unit), losses.append)
     framer = Framer(lambda message: None)
     framer.attach((0, 1), track.packet, lambda *_: None, lambda: None, track.carry_on if runs else None)
     edges = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
@@ -76,6 +94,36 @@ def test_a_run_gives_what_single_packets_give(
 ) -> None:
     data = stream(codec, units, faults)
     assert units_of(codec, data, cuts, runs=True) == units_of(codec, data, cuts, runs=False)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    codec=strategies.sampled_from(list(Codec)),
+    units=strategies.lists(
+        strategies.lists(strategies.integers(1, 40), min_size=1, max_size=3), min_size=1, max_size=24
+    ),
+    marks=strategies.booleans(),
+    key=strategies.integers(-1, 3),
+    faults=strategies.dictionaries(
+        strategies.integers(0, 200).map(lambda offset: (65_530 + offset) & 0xFFFF),
+        strategies.sampled_from(["lost", "twice", "extension", "stray"]),
+        max_size=5,
+    ),
+    cuts=strategies.lists(strategies.integers(0, 20_000), max_size=12),
+    ordered=strategies.booleans(),
+)
+def test_so_do_pictures_of_several_slices_whole_or_in_fragments(
+    codec: Codec,
+    units: list[list[int]],
+    marks: bool,
+    key: int,
+    faults: dict[int, str],
+    cuts: list[int],
+    ordered: bool,
+) -> None:
+    data = pictures(codec, units, faults, marks=marks, key=key)
+    alone = units_of(codec, data, cuts, runs=False, ordered=ordered)
+    assert units_of(codec, data, cuts, runs=True, ordered=ordered) == alone
 
 
 def test_a_clean_stream_is_taken_whole() -> None:

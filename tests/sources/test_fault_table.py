@@ -18,6 +18,8 @@ from perishield.model.site import Transport
 from perishield.sources.simulator import Simulator
 from perishield.sources.simulator.faults import NAMED
 
+pytestmark = pytest.mark.long
+
 FRAMES = 40
 
 

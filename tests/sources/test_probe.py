@@ -22,6 +22,8 @@ from perishield.sources.doctor.step import Verdict
 from perishield.sources.simulator import Faults, Simulator, SimulatorClip
 from perishield.sources.simulator.certificate import self_signed
 
+pytestmark = pytest.mark.long
+
 SERVER = Path(__file__).with_name("gst_server.py")
 
 

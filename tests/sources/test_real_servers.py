@@ -13,6 +13,8 @@ import pytest
 from perishield.model.media import AudioFormat, Packet
 from perishield.model.site import Transport
 
+pytestmark = pytest.mark.long
+
 SERVER = Path(__file__).with_name("gst_server.py")
 
 

@@ -18,6 +18,8 @@ from perishield.sources.rtsp.session import Patience
 from perishield.sources.rtsp.source import RtspSource
 from perishield.sources.simulator import Faults, Simulator, SimulatorClip
 
+pytestmark = pytest.mark.long
+
 CODECS = ("aac", "opus", "pcma", "pcmu")
 FRAMES = {"aac": 5760, "opus": 1800, "pcma": 3600, "pcmu": 3600}
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from perishield.model.alarms import Alarm, AlarmState, ClipState, Event, EventKind
 from perishield.model.site import Camera
-from perishield.store.alarms import AlarmFilter, add_alarm, get_alarm, list_alarms, pending_clips, save_clip
+from perishield.store.alarm_list import list_alarms
+from perishield.store.alarms import AlarmFilter, add_alarm, get_alarm, pending_clips, save_clip
 from perishield.store.cameras import add_camera, delete_camera
 from perishield.store.database import Database
 
@@ -39,6 +40,8 @@ def make_alarm(name: str, *, camera: str = "gate", wall: float = 1000.0, level: 
         raised=wall + 0.4,
         camera_name="Gate",
         clip_state=ClipState.PENDING,
+        group=name,
+        group_began=wall,
     )
 
 
@@ -60,9 +63,9 @@ async def test_the_same_alarm_is_stored_once(database: Database) -> None:
         assert not await add_alarm(session, make_alarm("a", level=1))
     async with database.write() as session:
         assert not await add_alarm(session, make_alarm("a"))
-        page, total, _ = await list_alarms(session, AlarmFilter(), limit=10)
-    assert total == 1
-    assert page[0].level == 2
+        page = await list_alarms(session, AlarmFilter(), limit=10)
+    assert page.total == 1
+    assert page.items[0].level == 2
 
 
 async def test_pages_follow_one_another_without_gap_or_overlap(database: Database) -> None:
@@ -73,12 +76,13 @@ async def test_pages_follow_one_another_without_gap_or_overlap(database: Databas
     before = None
     async with database.read() as session:
         while True:
-            page, total, before = await list_alarms(session, AlarmFilter(), limit=10, before=before)
-            seen += [alarm.id for alarm in page]
-            assert total == 25
+            page = await list_alarms(session, AlarmFilter(), limit=10, before=before)
+            seen += [alarm.id for alarm in page.items]
+            assert (page.total, page.exact) == (25, True)
+            before = page.next
             if before is None:
                 break
-        assert (await list_alarms(session, AlarmFilter(), limit=10, before="unknown"))[0] == []
+        assert (await list_alarms(session, AlarmFilter(), limit=10, before="unknown")).items == []
     assert seen == [f"a{number}" for number in reversed(range(25))]
 
 
@@ -89,7 +93,7 @@ async def test_filters_narrow_the_list(database: Database) -> None:
         await add_alarm(session, make_alarm("c", camera="gate", wall=3000, level=2))
 
         async def found(wanted: AlarmFilter) -> list[str]:
-            return [alarm.id for alarm in (await list_alarms(session, wanted, limit=10))[0]]
+            return [alarm.id for alarm in (await list_alarms(session, wanted, limit=10)).items]
 
         assert await found(AlarmFilter(camera="gate")) == ["c", "a"]
         assert await found(AlarmFilter(level=2, camera="gate")) == ["c"]

@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from perishield.model.site import Recording, RecordMode, Transport
 from perishield.store.cameras import list_cameras
-from perishield.store.database import MIGRATIONS, Database, sqlite_url
+from perishield.store.database import Database, sqlite_url
 from perishield.store.rules import list_rules
+from perishield.store.schema import MIGRATIONS, NEWEST
 from perishield.store.segments import list_segments
 
 OLD = """
@@ -39,6 +41,10 @@ def _go(connection: Connection, revision: str, *, down: bool = False) -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     (command.downgrade if down else command.upgrade)(config, revision)
+
+
+def test_the_newest_file_is_the_newest_step() -> None:
+    assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [NEWEST]
 
 
 @asynccontextmanager

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from sqlalchemy import text
@@ -26,6 +22,7 @@ from perishield.store.copies import add_copies, copies_of, save_copy
 from perishield.store.coverage import coverage_between, save_coverage
 from perishield.store.database import Database
 from perishield.store.holds import add_hold, list_holds
+from perishield.store.privacy import all_masks, save_masks
 from perishield.store.rules import add_rule, list_rules
 from perishield.store.segments import (
     forget_segments,
@@ -41,36 +38,13 @@ pytestmark = pytest.mark.real("postgresql")
 WALL = 1_790_000_000.0
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """Address of a server on a Unix socket in a folder of its own. It refuses to run as root, so another user does."""
-    programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
-    as_other = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
-    with TemporaryDirectory(prefix="pg-", dir="/tmp") as folder:
-        if as_other:
-            account = pwd.getpwnam("postgres")
-            os.chown(folder, account.pw_uid, account.pw_gid)
-        data = f"{folder}/data"
-        subprocess.run(
-            [*as_other, programs / "initdb", "-D", data, "-U", "guard", "-A", "trust", "-E", "UTF8", "-N"],
-            check=True, capture_output=True, cwd=folder,
-        )  # fmt: skip
-        options = f"-k {folder} -c listen_addresses= -c fsync=off"
-        start = [*as_other, programs / "pg_ctl", "-D", data, "-w", "-l", f"{folder}/log", "-o", options, "start"]
-        subprocess.run(start, check=True, capture_output=True, cwd=folder)
-        try:
-            yield f"postgresql+asyncpg://guard@/postgres?host={folder}"
-        finally:
-            stop = [*as_other, programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"]
-            subprocess.run(stop, check=True, capture_output=True, cwd=folder)
-
-
 @pytest.fixture
 async def database(cluster: str) -> AsyncIterator[Database]:
     opened = await Database.open(cluster)
     yield opened
     async with opened.write() as session:
         tables = "accounts, cameras, rules, alarms, segments, coverage, holds, segment_copies, removed_footage, meta"
+        tables += ", privacy_masks, evidence, alarm_holds, chain_checkpoints, alarm_records, chain_heads"
         await session.execute(text(f"TRUNCATE {tables} CASCADE"))
     await opened.close()
 
@@ -124,6 +98,18 @@ async def test_cameras_rules_holds_and_alarms_are_kept(database: Database) -> No
     async with database.write() as session:
         assert await delete_camera(session, "gate")
         assert await list_rules(session) == []
+
+
+async def test_masks_are_kept_changed_and_forgotten(database: Database) -> None:
+    one, two = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)), ((0.25, 0.5), (0.5, 0.5), (0.5, 0.125))
+    for masks in ((one,), (one, two)):
+        async with database.write() as session:
+            await save_masks(session, "gate", masks)
+        async with database.read() as session:
+            assert await all_masks(session) == {"gate": masks}
+    async with database.write() as session:
+        await save_masks(session, "gate", ())
+        assert await all_masks(session) == {}
 
 
 async def test_copies_of_segments_are_kept(database: Database) -> None:

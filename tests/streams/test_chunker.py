@@ -179,6 +179,29 @@ def test_what_a_stalled_camera_sent_is_written_within_a_second(bench: Bench) -> 
     assert not bench.refs[1].discontinuity
 
 
+def test_what_was_read_together_is_written_together(bench: Bench) -> None:
+    bench.chunker.format(VIDEO)
+    for index in range(12):
+        bench.chunker.packet(unit(index * 3600, key=index == 0))
+        bench.chunker.rest()
+        # Less than two thirds of a usual chunk waits for more.
+        assert len(bench.refs) == (1 if index == 11 else 0)
+    assert (bench.refs[0].duration, len(bench.refs[0].sizes)) == (12 * 3600, 12)
+    bench.chunker.packet(unit(12 * 3600))
+    bench.chunker.close()
+    assert bench.refs[1].stream_time == bench.refs[0].stream_time + bench.refs[0].duration
+
+
+def test_without_a_steady_rate_the_newest_frame_waits_for_the_next(bench: Bench) -> None:
+    bench.chunker.format(VIDEO)
+    for index, at in enumerate((0, 3600, 9000, 14_000, 30_000, 50_000)):
+        bench.chunker.packet(unit(at, key=index == 0))
+        bench.chunker.rest()
+    assert not bench.refs
+    bench.chunker.tick(WALL + 1.0)
+    assert len(bench.refs) == 1
+
+
 def test_a_discontinuity_is_told_and_begins_a_new_file_at_a_key_frame(bench: Bench) -> None:
     bench.chunker.format(VIDEO)
     bench.chunker.packet(unit(0, key=True))
@@ -218,3 +241,20 @@ def test_a_format_without_parameter_sets_is_refused_in_words(bench: Bench) -> No
     with pytest.raises(SourceError, match="parameter sets") as caught:
         bench.chunker.format(VideoFormat(Codec.H265, 640, 360, (), ""))
     assert caught.value.code == "not_a_video"
+
+
+def test_cameras_that_begin_together_do_not_change_files_together(tmp_path: Path) -> None:
+    changed: dict[str, list[float]] = {}
+    for number in range(20):
+        rows: list[SegmentRow] = []
+        writer = SegmentWriter(MediaRoot(tmp_path), f"cam-{number}", RECORDINGS, 20.0, rows.append, lambda error: None)
+        chunker = Chunker(f"cam-{number}", 1, writer, lambda ref: None)
+        chunker.format(VIDEO)
+        for index in range(70):
+            chunker.packet(unit(index * TIMESCALE, key=True))
+        chunker.close()
+        changed[f"cam-{number}"] = [row.duration for row in rows]
+    firsts = [durations[0] for durations in changed.values()]
+    assert all(4 <= first <= 20 for first in firsts)
+    assert len(set(firsts)) >= 8
+    assert all(duration == 20 for durations in changed.values() for duration in durations[1:-1])

@@ -11,7 +11,7 @@ from tests.disks import ext4_disk
 from tests.streams.test_segments import VIDEO, WALL, whole_files
 
 from perishield.model.errors import StorageError
-from perishield.model.media import TIMESCALE, ChunkRef, Packet, SegmentRow
+from perishield.model.media import TIMESCALE, AudioCodec, AudioFormat, ChunkRef, Packet, SegmentRow
 from perishield.streams.chunker import Chunker
 from perishield.streams.durability import Durability
 from perishield.streams.layout import POOL, RECORDINGS
@@ -192,3 +192,31 @@ def test_a_disk_that_cannot_be_synced_is_told_once_and_tried_again(
             time.sleep(0.005)
     assert [record.getMessage() for record in caplog.records] == ["storage.sync_failed"]
     under_test.close()
+
+
+async def test_what_many_held_back_for_their_sound_is_not_refused_for_coming_at_once(tmp_path: Path) -> None:
+    cameras = Cameras(tmp_path, 1_000_000)
+    chunkers = [cameras.camera(f"gate-{number}") for number in range(20)]
+    for chunker in chunkers:
+        chunker.audio_format(AudioFormat(AudioCodec.PCMA, 8_000, 1))
+        for number in range(24):
+            feed(chunker, number, 1)
+            at = WALL + number / 25
+            chunker.audio(Packet([bytes(320)], 320, number * 3600, number * 3600, True, at, at))
+        await cameras.drain()
+        # The sound of the last picture before the key frame stays away.
+        feed(chunker, 24, 26)
+    assert not cameras.faults
+    held = sum(cut.size for chunker in chunkers for cut in chunker._held)
+    assert held > cameras.queues[RECORDINGS].limit
+    for tick in range(40):
+        for chunker in chunkers:
+            chunker.tick(WALL + 2 + tick / 10)
+        for queue in cameras.queues.values():
+            queue.hand_over()
+        await asyncio.sleep(0.02)
+    assert not cameras.faults
+    for chunker in chunkers:
+        chunker.close()
+        await cameras.drain()
+    assert whole_files(tmp_path) == 20 * 50

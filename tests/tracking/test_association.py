@@ -43,12 +43,12 @@ def test_assignment_of_nothing_is_empty() -> None:
 def test_nearness_falls_with_distance_and_ends_at_the_reach() -> None:
     a = np.array([[0, 0, 40, 100]], float)
     b = np.array([[0, 0, 40, 100], [30, 0, 40, 100], [61, 0, 40, 100]], float)
-    near = nearness_matrix(a, b, np.array([0.6]), np.array([False]))[0]
+    near = nearness_matrix(a, b, np.array([0.6]), np.array([1.8]))[0]
     assert near == pytest.approx([1, 0.5, 0])
 
 
-def test_boxes_of_other_shapes_are_out_of_reach_unless_loose() -> None:
+def test_boxes_of_other_shapes_are_out_of_reach_unless_they_may() -> None:
     a = np.array([[0, 0, 40, 100]], float)
     half = np.array([[0, 0, 40, 50]], float)
-    assert nearness_matrix(a, half, np.array([1.0]), np.array([False])) == 0
-    assert nearness_matrix(a, half, np.array([1.0]), np.array([True])) == 1
+    assert nearness_matrix(a, half, np.array([1.0]), np.array([1.8])) == 0
+    assert nearness_matrix(a, half, np.array([1.0]), np.array([4.0])) == 1

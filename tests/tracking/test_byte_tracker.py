@@ -57,6 +57,85 @@ def test_turning_back_at_low_rate_keeps_the_id() -> None:
     assert ids == {1}
 
 
+def landing(*others: tuple[float, ...]) -> list[TrackBox]:
+    """Somebody falls, is not seen as he lands, and then stands there, twice as tall as he seemed."""
+    tracker = ByteTracker(6)
+    for picture in range(6):
+        tracker.update(seen(at(300, 100), *others), picture / 6)
+    for picture in range(3):
+        tracker.update(seen(at(300, 115 + 50 * picture), *others), 1 + picture / 6)
+    for picture in range(3):
+        tracker.update(seen(*others), 1.5 + picture / 6)
+    return real(tracker.update(seen(at(318, 250, 50, 180), *others), 2.0))
+
+
+def test_who_lands_and_stops_goes_on_where_nobody_else_is() -> None:
+    assert [track.id for track in landing()] == [1]
+    assert sorted(track.id for track in landing(at(900, 230))) == [1, 2], "somebody far away is no company"
+
+
+def two_boxes(rest: int) -> list[list[TrackBox]]:
+    """Somebody around whom two boxes are drawn in one picture, and then one, which is rather the second of them."""
+    tracker = ByteTracker(6)
+    for picture in range(8):
+        tracker.update(seen(at(200 + 4 * picture)), picture / 6)
+    tracker.update(seen(at(226), at(254, 190, 44, 90)), 8 / 6)
+    return [real(tracker.update(seen(at(250 + 4 * picture)), (9 + picture) / 6)) for picture in range(rest)]
+
+
+def test_one_body_with_two_boxes_stays_who_it_was() -> None:
+    assert [[track.id for track in tracks] for tracks in two_boxes(4)] == [[1]] * 4
+
+
+def emerging(*, apart: int) -> list[TrackBox]:
+    """One steps out from behind another; both go on, `apart` pixels from each other in the end."""
+    tracker = ByteTracker(6)
+    for picture in range(8):
+        tracker.update(seen(at(200 + 10 * picture)), picture / 6)
+    for picture in range(8):
+        x = 280 + 10 * picture
+        tracks = tracker.update(seen(at(x), at(x - min(26 + 10 * picture, apart))), (8 + picture) / 6)
+    return real(tracks)
+
+
+def test_who_steps_out_from_behind_another_is_known_to_have_come_with_him() -> None:
+    assert sorted((track.id, track.parent) for track in emerging(apart=60)) == [(1, 0), (2, 1)]
+    assert sorted((track.id, track.parent) for track in emerging(apart=16)) == [(1, 0), (2, 0)], "perhaps one body"
+
+
+def test_who_comes_in_beside_nobody_came_with_nobody() -> None:
+    tracker = ByteTracker(6)
+    for picture in range(12):
+        boxes = [at(200 + 10 * picture)] + ([at(700)] if picture >= 4 else [])
+        tracks = real(tracker.update(seen(*boxes), picture / 6))
+    assert [track.parent for track in tracks] == [0, 0]
+
+
+def test_in_company_nobody_is_taken_for_who_was_lost() -> None:
+    assert sorted(track.id for track in landing(at(420, 210))) == [2, 3]
+
+
+def test_a_part_of_somebody_is_nobody_else() -> None:
+    tracker = ByteTracker(6)
+    whole, chest = at(300, 200, 40, 100), at(300, 145, 36, 40)
+    for picture in range(4):
+        tracker.update(seen(whole, *[chest] * (picture > 0)), picture / 6)
+    (track,) = real(tracker.update(seen(chest), 4 / 6)) or [None]
+    assert track is None or track.id == 1
+    assert [each.id for each in real(tracker.update(seen(whole), 5 / 6))] == [1]
+
+
+def test_a_person_who_is_called_a_dog_besides_is_one_track_and_a_cyclist_is_two() -> None:
+    for label, count in (("dog", 1), ("bicycle", 2)):
+        names = ("person", label)
+        tracker = ByteTracker(6)
+        boxes = np.array([at(300, 200, 50, 60), at(304, 210, 56, 60)], np.float32)
+        both = Detections(boxes, np.array([0.6, 0.5], np.float32), np.array([0, 1], np.int16), names)
+        for picture in range(3):
+            tracks = tracker.update(both, picture / 6)
+        assert len(tracks) == count
+
+
 def test_key_frames_only_seconds_apart_keep_who_stands_still() -> None:
     tracker = ByteTracker()
     ids = {real(tracker.update(seen(at(300 + (index % 2) * 3)), index * 4.0))[0].id for index in range(6)}
@@ -228,3 +307,86 @@ def test_crowd_of_fifty_keeps_its_identities(devset: Path) -> None:
     switches, objects = identity_switches(devset / "mot", "syn50")
     assert objects >= 45
     assert switches <= 15
+
+
+def moves(*boxes: tuple[float, ...]) -> np.ndarray:
+    return np.array(boxes, np.float64).reshape(-1, 4)
+
+
+def test_who_was_named_goes_on_while_something_moves_there() -> None:
+    tracker = ByteTracker(6)
+    for picture in range(3):
+        tracker.update(seen(at(100 + 8 * picture), score=0.5), picture / 6)
+    for picture in range(3, 20):
+        (track,) = tracker.update(seen(), picture / 6, moving=moves(at(100 + 8 * picture)))
+        assert (track.id, track.label, track.seen, track.hits) == (1, "person", True, 3)
+        assert track.score == pytest.approx(0.5), "what moves is no new opinion"
+        assert track.box == pytest.approx(at(100 + 8 * picture))
+    (track,) = tracker.update(seen(at(260), score=0.4), 20 / 6)
+    assert (track.id, track.hits) == (1, 4)
+
+
+def test_movement_alone_begins_nothing_and_ends_after_some_seconds() -> None:
+    tracker = ByteTracker(6)
+    for picture in range(12):
+        assert tracker.update(seen(), picture / 6, moving=moves(at(100 + 8 * picture))) == []
+    for picture in range(12, 15):
+        tracker.update(seen(at(100 + 8 * picture)), picture / 6)
+    shown = [
+        bool(real(tracker.update(seen(), picture / 6, moving=moves(at(100 + 8 * picture)))))
+        for picture in range(15, 60)
+    ]
+    assert 22 <= sum(shown) <= 24, "four seconds"
+    assert not any(shown[24:])
+
+
+def test_named_twice_is_kept_by_movement_but_not_shown_as_seen() -> None:
+    tracker = ByteTracker(6)
+    tracker.update(seen(at(100), score=0.5), 0.0)
+    tracker.update(seen(at(108), score=0.5), 1 / 6)
+    for picture in range(2, 12):
+        assert not real(tracker.update(seen(), picture / 6, moving=moves(at(100 + 8 * picture))))
+    (track,) = tracker.update(seen(at(196), score=0.5), 2.0)
+    assert (track.id, track.hits) == (1, 3)
+
+
+@pytest.mark.parametrize("other", [at(240), at(124, width=200, height=110), at(124, height=40)])
+def test_what_moves_elsewhere_or_is_of_another_size_keeps_nobody(other: tuple[float, ...]) -> None:
+    tracker = ByteTracker(6)
+    for picture in range(3):
+        tracker.update(seen(at(100 + 8 * picture)), picture / 6)
+    assert not real(tracker.update(seen(), 3 / 6, moving=moves(other)))
+
+
+def test_a_part_that_moves_keeps_somebody_at_his_size_and_shows_nobody() -> None:
+    tracker = ByteTracker(6)
+    for picture in range(4):
+        tracker.update(seen(at(100, 200 + 20 * picture)), picture / 6)
+    for picture in range(4, 14):
+        shown = tracker.update(seen(), picture / 6, moving=moves(at(100, 225, height=62)))
+        assert not real(shown), "the upper part of him, which does not tell where his feet are"
+    (track,) = tracker.update(seen(at(102, 262)), 14 / 6)
+    assert (track.id, track.hits) == (1, 5), "he landed, and has shrunk to nothing in none of the pictures before"
+
+
+def test_one_movement_is_one_object() -> None:
+    tracker = ByteTracker(6)
+    for picture in range(3):
+        tracker.update(seen(at(100 + 8 * picture), at(130 + 8 * picture)), picture / 6)
+    found = tracker.update(seen(at(124)), 3 / 6, moving=moves(at(125)))
+    assert [track.id for track in real(found)] == [1]
+
+
+def test_another_name_for_one_object_begins_no_second_one() -> None:
+    tracker = ByteTracker(6)
+    for picture in range(6):
+        box = at(100 + 8 * picture)
+        both = seen(box, (box[0] + 1, *box[1:]), score=0.8)
+        named = Detections(both.boxes, both.scores, np.array([0, 1], np.int16), NAMES)
+        (track,) = tracker.update(named, picture / 6)
+        assert (track.id, track.label) == (1, "person")
+    # Now it goes by the other name alone: still the same object.
+    (track,) = real(tracker.update(seen(at(148), score=0.9, label="car"), 1.0))
+    assert track.id == 1
+    beside = Detections(seen(at(156), at(190)).boxes, np.array([0.9, 0.9]), np.array([0, 1], np.int16), NAMES)
+    assert sorted(track.label for track in real(tracker.update(beside, 7 / 6))) == ["car", "person"]

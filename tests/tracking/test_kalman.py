@@ -32,12 +32,12 @@ def test_speed_is_learnt_at_any_picture_rate(rate: float) -> None:
 
 def test_uncertainty_grows_out_of_sight_and_shrinks_with_detections() -> None:
     bank = walked(10, 1)
-    settled = bank.uncertainty()[0]
+    settled = bank.uncertainty(np.array([0]))[0]
     bank.predict(1.0, np.array([1.0]))
-    lost = bank.uncertainty()[0]
+    lost = bank.uncertainty(np.array([0]))[0]
     bank.correct(np.array([0]), bank.mean.copy())
     assert settled < lost
-    assert bank.uncertainty()[0] < lost
+    assert bank.uncertainty(np.array([0]))[0] < lost
 
 
 def test_variances_stay_positive() -> None:
@@ -45,8 +45,8 @@ def test_variances_stay_positive() -> None:
     for _ in range(50):
         bank.predict(4.0, np.array([4.0]))
         bank.correct(np.array([0]), np.array([[0.0, 0, 3, 5]]))
-        assert (bank.covariance[0] > 0).all()
-        assert (bank.covariance[2] > 0).all()
+        assert (bank.covariance[:, 0] > 0).all()
+        assert (bank.covariance[:, 2] > 0).all()
 
 
 def test_coasting_is_full_speed_first_and_runs_out() -> None:

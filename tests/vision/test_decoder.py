@@ -231,3 +231,26 @@ def test_a_damaged_init_segment_never_crashes(
     for ref in footage.refs:
         list(decoder.follow(ref))
         decoder.skim(ref)
+
+
+def test_pictures_nobody_waits_for_and_nothing_is_predicted_from_are_passed_over(
+    record: Record, opened: Opened, stamped_pictures: Any, read_stamp: Any
+) -> None:
+    footage = record(stamped_pictures(50), gop=25, options={"tune": "fastdecode", "bf": "3", "b-adapt": "0"})
+    plain, choosy = opened(footage.root), opened(footage.root)
+    every = [picture for ref in footage.refs for picture in plain.follow(ref)]
+    choosy.wanted_from = every[30].stream_time
+    some = [picture for ref in footage.refs for picture in choosy.follow(ref)]
+    wanted = [read_stamp(picture.luma()) for picture in every[30:]]
+    assert [read_stamp(picture.luma()) for picture in some][-len(wanted) :] == wanted
+    assert len(some) < len(every) - 12
+
+
+def test_hardware_that_is_not_there_is_done_without(record: Record, stamped_pictures: Any, read_stamp: Any) -> None:
+    footage = record(stamped_pictures(20), gop=10)
+    for wanted in ("auto", "cuda", "vaapi", "nonsense"):
+        decoder = ChunkDecoder(footage.root, hardware=wanted)
+        seen = [read_stamp(picture.luma()) for ref in footage.refs for picture in decoder.follow(ref)]
+        assert seen == list(range(20)) or (decoder.counts.corrupt and seen[-10:] == list(range(10, 20)))
+        assert decoder.name == "software" or wanted == "auto"
+        decoder.close()

@@ -182,7 +182,7 @@ def test_class_names_come_from_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "names", "reason"),
     [
-        (np.zeros((1, 300, 6), np.float32), "", "end-to-end"),
+        (np.full((1, 300, 6), 0.5, np.float32), "", 'declare family = "yolo_end2end"'),
         (np.zeros((1, 85, 17), np.float32), "", "189 anchors"),
         (yolov8(3), "", "3 classes without names"),
         (yolov8(2), "{0: 'person'}", "do not fit"),
@@ -263,7 +263,7 @@ def test_yolox_nano_sees_vehicles_and_no_people_on_the_motorway(devset: Path) ->
 
 
 @pytest.mark.devset
-@pytest.mark.parametrize("model", ["FastestDet", "face_mask_260", "person_reid_0267", "yunet_n_320_320"])
+@pytest.mark.parametrize("model", ["face_mask_260", "person_reid_0267", "mobilefacenet_112x96", "yunet_n_320_320"])
 def test_real_foreign_networks_are_refused(devset: Path, model: str) -> None:
     with pytest.raises(ModelError) as caught:
         OnnxDetector(devset / f"models/{model}.onnx")

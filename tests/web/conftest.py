@@ -50,6 +50,7 @@ def _start(data: Path) -> Iterator[Node]:
                 "PERISHIELD_INGEST__SEGMENT_S": "3",
                 "PERISHIELD_INGEST__MIN_FREE_MIB": "0",
                 "PERISHIELD_LIVE__RTSP_PORT": str(rtsp_port),
+                "PERISHIELD_SECURITY__DEVICE_ADDRESSES": '["127.0.0.0/8"]',
             },
         )
         node = Node(f"http://127.0.0.1:{port}", data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from playwright.sync_api import Page, expect
@@ -24,3 +25,11 @@ def until(page: Page, expression: str, argument: object = None) -> None:
     while not page.evaluate(expression, argument):
         assert time.monotonic() < deadline, expression
         page.wait_for_timeout(100)
+
+
+def keep(page: Page, name: str) -> None:
+    """A picture to look at, where somebody asks for it."""
+    folder = os.environ.get("PERISHIELD_SCREENSHOTS")
+    if folder:
+        page.wait_for_timeout(400)
+        page.screenshot(path=f"{folder}/{name}.png")

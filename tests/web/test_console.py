@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from console_steps import PASSWORD, PHONE, USERNAME, log_in, until
+from console_steps import PASSWORD, PHONE, USERNAME, keep, log_in, until
 from playwright.sync_api import Browser, Locator, Page, expect
 
 pytestmark = [pytest.mark.real("chromium"), pytest.mark.timeout(240)]
@@ -155,10 +155,11 @@ def test_a_chinese_browser_is_greeted_in_chinese(node: Any, browser: Browser) ->
 @pytest.mark.parametrize("page", [{"viewport": PHONE, "has_touch": True, "is_mobile": True}], indirect=True)
 def test_every_page_fits_a_phone(node: Any, page: Page) -> None:
     log_in(page, node.address)
-    for path in ("/", "/alarms", "/cameras", "/recordings", "/system"):
+    for path in ("/", "/alarms", "/cameras", "/recordings", "/channels", "/system", "/schedules", "/tasks"):
         page.goto(node.address + path)
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         wide = page.evaluate(
             "Math.max(document.documentElement.scrollWidth, document.querySelector('.content').scrollWidth)"
         )
+        keep(page, f"phone-{path[1:] or 'wall'}")
         assert wide <= PHONE["width"], path

@@ -34,7 +34,7 @@ def initialize(hook: ModuleType, project: Path) -> None:
     class App:
         def display_info(self, *_words: str) -> None: ...
 
-    build = hook.WebConsole(str(project), {}, None, None, str(project / "dist"), "wheel", App())
+    build = hook.PerishieldBuild(str(project), {}, None, None, str(project / "dist"), "wheel", App())
     build.initialize("standard", {})
 
 

@@ -33,7 +33,7 @@ def site(node: Any, camera_url: str) -> httpx.Client:
     wait(lambda: any(span["state"] == "disabled" and span["seconds"] >= 4 for span in spans(client, "north")[-2:]))
     before = seconds(client, "north")
     switch(client, "north", on=True)
-    wait(lambda: seconds(client, "north") >= before + 6)
+    wait(lambda: seconds(client, "north") >= before + 12)
     return client
 
 

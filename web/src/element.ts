@@ -21,6 +21,7 @@ import 'element-plus/theme-chalk/el-message-box.css'
 import 'element-plus/theme-chalk/el-option.css'
 import 'element-plus/theme-chalk/el-overlay.css'
 import 'element-plus/theme-chalk/el-popper.css'
+import 'element-plus/theme-chalk/el-progress.css'
 import 'element-plus/theme-chalk/el-scrollbar.css'
 import 'element-plus/theme-chalk/el-segmented.css'
 import 'element-plus/theme-chalk/el-select.css'
@@ -45,6 +46,7 @@ import {
   ElInput,
   ElInputNumber,
   ElOption,
+  ElProgress,
   ElSegmented,
   ElSelect,
   ElSwitch,
@@ -68,6 +70,7 @@ export const COMPONENTS = {
   ElInput,
   ElInputNumber,
   ElOption,
+  ElProgress,
   ElSegmented,
   ElSelect,
   ElSwitch,

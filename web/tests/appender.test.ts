@@ -3,13 +3,15 @@ import { describe, expect, it } from 'vitest'
 import { Appender, type Sink } from '@/live/appender'
 
 /** A SourceBuffer that keeps the rules of the standard: one operation at a time, or it throws. */
-class Buffer implements Sink {
+class Buffer extends EventTarget implements Sink {
   updating = false
   readonly log: string[] = []
   span: [number, number] | null = null
   full = false
+  removed = false
 
   get buffered(): TimeRanges {
+    if (this.removed) throw new DOMException('removed from the parent media source', 'InvalidStateError')
     const span = this.span
     return { length: span ? 1 : 0, start: () => span![0], end: () => span![1] }
   }
@@ -44,7 +46,7 @@ function setUp(): { buffer: Buffer; appender: Appender; done: () => void; at: { 
   const appender = new Appender(buffer, () => at.now, (error) => errors.push(error))
   const done = (): void => {
     buffer.updating = false
-    appender.pump()
+    buffer.dispatchEvent(new Event('updateend'))
   }
   return { buffer, appender, done, at, errors }
 }
@@ -91,6 +93,28 @@ describe('Appender', () => {
     done()
     expect(buffer.log).toEqual(['remove 0-30', 'data 5'])
     expect(errors).toEqual([])
+  })
+
+  it('asks nothing of a buffer that was taken away while it appended, and hears nothing of it', () => {
+    const { buffer, appender, done, errors } = setUp()
+    appender.push(new ArrayBuffer(1))
+    appender.push(new ArrayBuffer(2))
+    appender.close()
+    buffer.removed = true
+    buffer.dispatchEvent(new Event('error'))
+    done()
+    appender.push(new ArrayBuffer(3))
+    appender.changeType('video/mp4')
+    expect(buffer.log).toEqual(['data 1'])
+    expect(appender.waiting).toBe(0)
+    expect(errors).toEqual([])
+  })
+
+  it('fails, and throws at nobody, when the browser took the buffer away by itself', () => {
+    const { buffer, appender, errors } = setUp()
+    buffer.removed = true
+    appender.push(new ArrayBuffer(1))
+    expect(errors).toHaveLength(1)
   })
 
   it('fails when there is no room to make', () => {

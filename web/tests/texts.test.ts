@@ -46,12 +46,12 @@ describe('texts', () => {
 
   it('are all asked for', () => {
     const everything = sources.map(({ text }) => text).join('\n')
-    const dynamic = /^(errors|player\.why|label|kind|level|direction|condition|mode|modeHint|reason|system\.process|doctor\.(step|says|way)|exports\.state|storage\.(pressure|kind|tier))\./
-    const whole = new Set(['system.running', 'system.restarting', 'system.stopped'])
+    const dynamic = /^(errors|action|refused\.(why|none)|player\.why|label|kind|level|direction|condition|mode|modeHint|reason|system\.process|doctor\.(step|says|way)|exports\.state|life\.(state|step|reason|happened)|statistics\.(ailment|days)|evidence\.(kind|state|finding)|remark|why\.(test|crossed|unit)|tasks\.(is|why|fault)|schedules\.part|keys\.days|storage\.(pressure|kind|tier)|models\.did|health\.(is|todo|doubt)|watched\.(part|doubt|ailment)|channels\.(part|route|kindIs|kindText|field|fieldOf|hint|hintOf|choice|reach|reachHint|secret|secretHint|topic|quiet|quietHint|paceOf|state|outcome|outcomeText|delivery))\./
+    const whole = new Set(['ground.xOf', 'ground.yOf', 'system.running', 'system.restarting', 'system.stopped'])
     const unused = [...english.keys()].filter((key) => {
       if (dynamic.test(key) || whole.has(key)) return false
       const [room, rest] = [key.split('.')[0], key.split('.').slice(1).join('.')]
-      const composed = room === 'rules' && /^(tripwire|zone|fence)(Text)?$/.test(rest)
+      const composed = room === 'rules' && /^(tripwire|zone|fence|loiter|wrong_way|count|line_count|left_object)(Text)?$|^(field|unit|armingIs|countsAs|held)\./.test(rest)
       return !composed && !everything.includes(`'${key}'`)
     })
     expect(unused).toEqual([])

@@ -6,7 +6,7 @@ import asyncio
 import heapq
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,10 +15,11 @@ from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from perishield.alarms.intake import Announce, Announcement
+from perishield.alarms.intake import Along, Announce, Announcement
 from perishield.log import Log
 from perishield.model.alarms import Alarm, ClipState
 from perishield.model.errors import StorageError
+from perishield.model.remarks import Remark, of_error
 from perishield.store.alarms import pending_clips, save_clip
 from perishield.store.database import Database
 
@@ -43,7 +44,7 @@ class Clip(Protocol):
     @property
     def frames(self) -> int: ...
     @property
-    def note(self) -> str: ...
+    def remarks(self) -> tuple[Remark, ...]: ...
 
 
 class Cutter(Protocol):
@@ -56,6 +57,7 @@ class Cutter(Protocol):
 class _Job:
     alarm: Alarm
     tries: int = 0
+    missing: bool = False
 
 
 def evidence_path(alarm: Alarm, suffix: str) -> str:
@@ -68,6 +70,10 @@ def evidence_path(alarm: Alarm, suffix: str) -> str:
     except (OverflowError, ValueError, OSError):
         day = datetime.fromtimestamp(alarm.raised, UTC).strftime("%Y-%m-%d")
     return f"evidence/{day}/{alarm.id}{suffix}"
+
+
+Elsewhere = Callable[[Alarm], Awaitable[bool]]
+"""Whether somebody else sees to an alarm's clip, since there is no footage of it here. Raises SQLAlchemyError."""
 
 
 class ClipScheduler:
@@ -83,6 +89,8 @@ class ClipScheduler:
         pre_s: float,
         post_s: float,
         pauses_s: Sequence[float] = _PAUSES_S,
+        on_clip: Sequence[Along] = (),
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._database = database
         self._media_root = media_root
@@ -91,6 +99,8 @@ class ClipScheduler:
         self._pre_s = pre_s
         self._post_s = post_s
         self._pauses_s = pauses_s
+        self._on_clip = on_clip
+        self._elsewhere = elsewhere
         self._due: list[tuple[float, int, _Job]] = []
         self._order = itertools.count()
         self._known: set[str] = set()
@@ -110,7 +120,8 @@ class ClipScheduler:
             if pause is None or pause > 0:
                 self._news.clear()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await self._news.wait()
                 continue
             await self._work(heapq.heappop(self._due)[2])
 
@@ -130,12 +141,17 @@ class ClipScheduler:
     async def _work(self, job: _Job) -> None:
         job.tries += 1
         outcome = await self._outcome(job)
+        if outcome is None and await self._handed_over(job):
+            self._known.discard(job.alarm.id)
+            return
         if outcome is None:
             self._put(job, time.time() + self._pauses_s[min(job.tries, len(self._pauses_s)) - 1])
             return
         try:
             async with self._database.write() as session:
-                await save_clip(session, outcome)
+                outcome = await save_clip(session, outcome)
+                for along in self._on_clip:
+                    await along(session, outcome)
         except SQLAlchemyError as error:
             log.error("clip.unsaved", id=job.alarm.id, message=str(error))
             self._put(job, time.time() + self._pauses_s[-1])
@@ -145,6 +161,16 @@ class ClipScheduler:
             "alarm.clip", id=outcome.id, state=outcome.clip_state.value, s=outcome.clip_duration, note=outcome.clip_note
         )
         self._announce(Announcement(outcome, new=False))
+
+    async def _handed_over(self, job: _Job) -> bool:
+        """To whoever may have footage where there is none here."""
+        if self._elsewhere is None or not job.missing or job.tries < _LEAST_TRIES:
+            return False
+        try:
+            return await self._elsewhere(job.alarm)
+        except SQLAlchemyError as error:
+            log.error("clips.waiting", message=f"the store cannot be read: {error}")
+            return False
 
     async def _outcome(self, job: _Job) -> Alarm | None:
         """The alarm with its clip, or without hope of one; None to try again."""
@@ -158,10 +184,11 @@ class ClipScheduler:
             )
         except StorageError as error:
             hopeless = error.code == "corrupt"
+            job.missing = error.code == "missing"
             if not hopeless and (job.tries < _LEAST_TRIES or time.time() < complete_at + _PATIENCE_S):
                 return None
             log.warning("clip.unavailable", id=event.id, camera=event.camera, code=error.code, message=str(error))
-            return replace(job.alarm, clip_state=ClipState.UNAVAILABLE, clip_note=str(error))
+            return replace(job.alarm, clip_state=ClipState.UNAVAILABLE, clip_remarks=(of_error(error),))
         if clip.start + clip.duration_s < until - _TOLERANCE_S and time.time() < complete_at + _TAIL_PATIENCE_S:
             return None
         return replace(
@@ -170,7 +197,7 @@ class ClipScheduler:
             clip=path,
             clip_start=clip.start,
             clip_duration=clip.duration_s,
-            clip_note=clip.note,
+            clip_remarks=clip.remarks,
         )
 
     def _complete_at(self, alarm: Alarm) -> float:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from perishield.alarms.grouping import Grouping, group_for
+from perishield.alarms.neighbours import with_neighbours
 from perishield.bus import LocalBus, topics
 from perishield.bus.codec import decode
 from perishield.bus.spool import Spool
 from perishield.log import Log
 from perishield.model.alarms import Alarm, AlarmState, ClipState, Event
 from perishield.model.errors import BusError
+from perishield.model.escalation import Escalated
 from perishield.store.alarms import add_alarm
 from perishield.store.cameras import camera_names
 from perishield.store.database import Database
@@ -31,22 +35,35 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What listeners hear: an alarm that is new, or one that changed."""
+    """What listeners hear: an alarm that is new, or one that changed. `escalated`: somebody shall be told, once."""
 
     alarm: Alarm
     new: bool
+    escalated: Escalated | None = None
 
 
 Announce = Callable[[Announcement], None]
+Along = Callable[[AsyncSession, Alarm], Awaitable[None]]
+"""Writes what belongs to an alarm in the transaction that stores it, or its clip."""
 
 
 class Intake:
     """Moves events from the spool to the store and tells each new alarm once it is committed."""
 
-    def __init__(self, spool: Spool, database: Database, announce: Announce) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        database: Database,
+        announce: Announce,
+        on_stored: Sequence[Along] = (),
+        *,
+        grouping: Grouping | None = None,
+    ) -> None:
         self._spool = spool
         self._database = database
         self._announce = announce
+        self._on_stored = on_stored
+        self._grouping = grouping or Grouping()
         self._troubled = False
 
     async def run(self, bus: LocalBus) -> None:
@@ -79,10 +96,18 @@ class Intake:
         if events:
             async with self._database.write() as session:
                 names = await camera_names(session)
+                grouping = await with_neighbours(session, self._grouping)
                 for event in events:
-                    alarm = raise_alarm(event, names.get(event.camera, event.camera), time.time())
+                    group, began = await group_for(session, event, grouping)
+                    alarm = replace(
+                        raise_alarm(event, names.get(event.camera, event.camera), time.time()),
+                        group=group,
+                        group_began=began,
+                    )
                     if await add_alarm(session, alarm):
                         stored.append(alarm)
+                        for along in self._on_stored:
+                            await along(session, alarm)
         await asyncio.to_thread(self._spool.ack, [entry for entry, _ in waiting])
         for alarm in stored:
             log.info(
@@ -134,4 +159,6 @@ def raise_alarm(event: Event, camera_name: str, now: float) -> Alarm:
         raised=now,
         camera_name=camera_name,
         clip_state=ClipState.PENDING,
+        group=event.id,
+        group_began=event.wall,
     )

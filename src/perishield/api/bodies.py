@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -18,11 +18,10 @@ Id = Annotated[str, StringConstraints(pattern=_CAMERA_ID)]
 Username = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[^\x00-\x1f]+$")
 ]
-Revision = Annotated[int, Field(ge=0, le=_MOST_REVISION)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+NewPassword = Annotated[str, StringConstraints(min_length=SHORTEST, max_length=LONGEST), Field(repr=False)]
+Revision = Annotated[int, Field(strict=True, ge=0, le=_MOST_REVISION)]
+Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 PointBody = tuple[Share, Share]
-Points = Annotated[list[PointBody], Field(max_length=64)]
-Label = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
 class LoginBody(BaseModel):
@@ -30,6 +29,10 @@ class LoginBody(BaseModel):
 
     username: Annotated[str, StringConstraints(strip_whitespace=True, max_length=64)]
     password: Annotated[str, StringConstraints(max_length=LONGEST)] = Field(repr=False)
+    code: Annotated[str, StringConstraints(strip_whitespace=True, max_length=32)] = Field(default="", repr=False)
+    """Of the second factor, or a recovery code; where none is sent and one is needed: 401 `totp_required`."""
+    cookie: bool = False
+    """Keep the refresh token in a cookie that scripts cannot read, as the console does."""
 
 
 class SetupBody(BaseModel):
@@ -41,61 +44,5 @@ class SetupBody(BaseModel):
 
     token: Annotated[str, StringConstraints(max_length=200)] = Field(repr=False)
     username: Username
-    password: Annotated[str, StringConstraints(min_length=SHORTEST, max_length=LONGEST)] = Field(repr=False)
-
-
-class _RuleBody(BaseModel):
-    id: Id | None = None
-    camera: Annotated[str, StringConstraints(max_length=63)]
-    name: Name
-    enabled: bool = True
-    level: Annotated[int, Field(ge=1, le=4)] = 2
-    labels: Annotated[list[Label], Field(min_length=1, max_length=100)] = Field(default_factory=lambda: ["person"])
-    min_score: Share = 0.0
-    min_hits: Annotated[int, Field(ge=1, le=100)] = 3
-    anchor: Literal["foot", "centre"] = "foot"
-    cooldown_s: float = Field(default=10.0, ge=0, le=86_400, allow_inf_nan=False)
-    revision: Revision | None = Field(default=None, description="On PUT: refuse with 409 when it has another by now.")
-
-    def plain(self, rule: str) -> dict[str, Any]:
-        """The rule as plain data under that id, for `rule_from_dict`."""
-        return {**self.model_dump(exclude={"revision", "id"}), "id": rule}
-
-
-class TripwireBody(_RuleBody):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "kind": "tripwire",
-                    "camera": "gate-3",
-                    "name": "Gate line",
-                    "line": [[0.1, 0.6], [0.9, 0.6]],
-                    "direction": "left_to_right",
-                }
-            ]
-        }
-    )
-
-    kind: Literal["tripwire"]
-    line: Points
-    direction: Literal["any", "left_to_right", "right_to_left"] = "any"
-
-
-class ZoneBody(_RuleBody):
-    kind: Literal["zone"]
-    polygon: Points
-    on: Annotated[list[Literal["enter", "exit"]], Field(min_length=1, max_length=2)] = Field(
-        default_factory=lambda: ["enter"]  # type: ignore[arg-type]
-    )
-
-
-class FenceBody(_RuleBody):
-    kind: Literal["fence"]
-    outer: Points
-    inner: Points
-    direction: Literal["left_to_right", "right_to_left"] = "left_to_right"
-    within_s: float = Field(default=20.0, ge=0.1, le=3600, allow_inf_nan=False)
-
-
-RuleBody = Annotated[TripwireBody | ZoneBody | FenceBody, Field(discriminator="kind")]
+    password: NewPassword
+    cookie: bool = False

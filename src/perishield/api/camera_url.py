@@ -6,6 +6,7 @@ import re
 import socket
 import unicodedata
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from perishield.api.problems import ProblemError
@@ -40,32 +41,50 @@ def clean_url(url: str, username: str, password: str | None, field: str = "url")
     """
     url = url.strip()
     if not url or len(url) > LONGEST:
-        raise _wrong(field, f"a camera's address has 1 to {LONGEST} characters")
+        raise _wrong(field, f"a camera's address has 1 to {LONGEST} characters", "address_length", most=LONGEST)
     if _UNPRINTABLE.search(url):
-        raise _wrong(field, "a camera's address has no blanks or control characters; write a blank as %20")
+        raise _wrong(
+            field, "a camera's address has no blanks or control characters; write a blank as %20", "address_blank"
+        )
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise _wrong(field, f"this is no address: {_without_input(error)}; an example is {_EXAMPLE}") from None
+        raise _wrong(
+            field, f"this is no address: {_without_input(error)}; an example is {_EXAMPLE}", "address_none"
+        ) from None
     scheme = parts.scheme.lower()
     if scheme not in SCHEMES:
         known = ", ".join(f"{name}://" for name in SCHEMES)
-        raise _wrong(field, f"a camera's address begins with {known}; an example is {_EXAMPLE}")
+        raise _wrong(
+            field, f"a camera's address begins with {known}; an example is {_EXAMPLE}", "address_scheme", known=known
+        )
     if scheme == "file":
         if parts.netloc not in ("", "localhost") or parts.path in ("", "/"):
-            raise _wrong(field, "a file's address has three slashes and a path, such as file:///clip.mp4")
+            raise _wrong(
+                field, "a file's address has three slashes and a path, such as file:///clip.mp4", "address_file"
+            )
         return urlunsplit((scheme, "", parts.path, "", "")), username, password
     host = parts.hostname or ""
     if not host:
-        raise _wrong(field, f"the address names no host; an example is {_EXAMPLE}")
+        raise _wrong(field, f"the address names no host; an example is {_EXAMPLE}", "address_no_host")
     if is_metadata(host):
-        raise _wrong(field, f"{host} is a cloud's metadata service, not a camera; it is never fetched from here")
+        raise _wrong(
+            field,
+            f"{host} is a cloud's metadata service, not a camera; it is never fetched from here",
+            "address_metadata",
+            host=host,
+        )
     if parts.username is not None:
         username = unquote(parts.username)
         password = unquote(parts.password) if parts.password is not None else password
         if max(len(username), len(password or "")) > 256:
-            raise _wrong(field, "user and password inside the address have at most 256 characters each")
+            raise _wrong(
+                field,
+                "user and password inside the address have at most 256 characters each",
+                "address_login",
+                most=256,
+            )
     shown = f"[{host}]" if ":" in host else host
     netloc = shown if port is None else f"{shown}:{port}"
     return urlunsplit((scheme, netloc, parts.path, parts.query, "")), username, password
@@ -107,5 +126,5 @@ def _without_input(error: ValueError) -> str:
     return "its port is not a number from 0 to 65535" if "port" in str(error).lower() else "it cannot be taken apart"
 
 
-def _wrong(field: str, message: str) -> ProblemError:
-    return ProblemError(422, f"{field}: {message}", field=field)
+def _wrong(field: str, message: str, why: str, **params: Any) -> ProblemError:
+    return ProblemError(422, f"{field}: {message}", field=field, why=why, **params)

@@ -7,21 +7,28 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
 import msgspec
 
+from perishield.api.export_room import ExportRoom, Shelved
+from perishield.api.masked_exports import PLAIN, mask_files
 from perishield.api.playback import Playback
 from perishield.api.problems import ProblemError, not_found
 from perishield.log import Log
 from perishield.model.errors import PeriShieldError
 from perishield.model.media import SegmentRow
-from perishield.recording.export import CancelledError, ExportedFile, Watch, export, notes
+from perishield.model.remarks import Remark, sentence
+from perishield.recording.export import CancelledError, ExportedFile, Watch, export, lacks
+from perishield.store.privacy import Masks
 
+T = TypeVar("T")
 log = Log("exports")
 
 _MOST_WAITING = 32
@@ -56,11 +63,35 @@ class Job:
     code: str = ""
     message: str = ""
     note: str = ""
+    """The remarks in one line; all that jobs of earlier versions have of them."""
+    remarks: tuple[Remark, ...] = ()
     files: tuple[ExportedFile, ...] = field(default_factory=tuple)
+    alarms: tuple[str, ...] = ()
+    """For evidence: whose."""
+    owner_name: str = ""
+    masked: bool = False
+    """For evidence: whoever asked may not see what privacy masks cover."""
+    masks: Masks = ()
+    """Of plain video: those that were burnt into it, since whoever asked may not see what they cover."""
+
+    def hides(self, masks: Masks) -> bool:
+        """Whether it shows nothing of what these masks cover."""
+        return all(mask in self.masks for mask in masks)
+
+
+async def in_thread_to_its_end(watch: Watch, work: Callable[[], T]) -> T:
+    """Run it in a thread. Where this is cancelled, the thread ends by its watch and leaves no file behind it."""
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        watch.cancel.set()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
 
 
 class Exports:
-    """All export jobs. `folder` holds one folder for each; results go after `keep_s`, or beyond `most_bytes`."""
+    """All export jobs. `folder` holds one folder for each; results go after `keep_s`, or for want of `room`."""
 
     def __init__(
         self,
@@ -68,14 +99,15 @@ class Exports:
         folder: Path,
         *,
         keep_s: float,
-        most_bytes: int,
+        room: ExportRoom,
         min_free_bytes: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._playback = playback
         self._folder = folder
         self._keep_s = keep_s
-        self._most_bytes = most_bytes
+        self._room = room
+        room.join(self._shelf)
         self._min_free = min_free_bytes
         self._clock = clock
         self._jobs: dict[str, Job] = {}
@@ -102,11 +134,20 @@ class Exports:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def add(self, camera: str, start: float, end: float, owner: str) -> Job:
+    async def add(self, camera: str, start: float, end: float, owner: str, masks: Masks = ()) -> Job:
         """Raises ProblemError (503, `busy`) while too many wait; OSError where the job cannot be kept."""
+        job = Job(id=uuid4().hex, camera=camera, start=start, end=end, owner=owner, created=self._clock(), masks=masks)
+        return await self.enqueue(job)
+
+    async def enqueue(self, job: Job) -> Job:
+        """Errors as above."""
         if len(self._tasks) >= _MOST_WAITING:
-            raise ProblemError(503, f"{_MOST_WAITING} exports are waiting; try again when some are done", code="busy")
-        job = Job(id=uuid4().hex, camera=camera, start=start, end=end, owner=owner, created=self._clock())
+            raise ProblemError(
+                503,
+                f"{_MOST_WAITING} exports are waiting; try again when some are done",
+                code="busy",
+                why="exports_waiting",
+            )
         await asyncio.to_thread(self._store, job)
         self._jobs[job.id] = job
         self._begin(job)
@@ -143,13 +184,24 @@ class Exports:
         return self._folder / name / file
 
     async def sweep(self) -> None:
-        """Delete results that are too old, then the oldest until the rest is within bounds."""
-        ended = sorted((job for job in self._jobs.values() if job.state in ENDED), key=lambda job: job.finished)
-        total = sum(file.size for job in ended for file in job.files)
-        for job in ended:
-            if job.finished + self._keep_s > self._clock() and total <= self._most_bytes:
-                break
-            total -= sum(file.size for file in job.files)
+        """Delete results that are too old, then the oldest of all kinds until the rest has room."""
+        await self._room.tidy()
+
+    def _shelf(self) -> list[Shelved]:
+        return [
+            Shelved(
+                finished=job.finished,
+                size=sum(file.size for file in job.files),
+                expired=job.finished + self._keep_s <= self._clock(),
+                remove=partial(self._expire, job),
+            )
+            for job in self._jobs.values()
+            if job.state in ENDED
+        ]
+
+    async def _expire(self, job: Job) -> None:
+        # Somebody may have removed it while others went.
+        if job.id in self._jobs:
             log.info("export.expired", id=job.id, camera=job.camera)
             await self.remove(job.id)
 
@@ -182,28 +234,39 @@ class Exports:
     async def _outcome(self, job: Job, watch: Watch) -> Job | None:
         """The job at its end; None where this process ends before it."""
         try:
-            rows = await self._playback.rows(job.camera, job.start, job.end)
-            work = asyncio.ensure_future(asyncio.to_thread(self._export, job, rows, watch))
-            try:
-                files = await asyncio.shield(work)
-            except asyncio.CancelledError:
-                # The thread ends by its watch; leave no file behind it.
-                watch.cancel.set()
-                await asyncio.gather(work, return_exceptions=True)
-                raise
+            files, remarks = await self.produce(job, watch)
         except CancelledError:
             return replace(job, state=ExportState.CANCELLED, finished=self._clock(), code="cancelled")
         except PeriShieldError as error:
             finished = self._clock()
             return replace(job, state=ExportState.FAILED, finished=finished, code=error.code, message=error.message)
-        note = notes(files, job.start, job.end)
-        return replace(job, state=ExportState.DONE, finished=self._clock(), note=note, files=tuple(files))
+        done = replace(job, state=ExportState.DONE, finished=self._clock(), files=tuple(files))
+        return replace(done, remarks=tuple(remarks), note=sentence(remarks))
+
+    async def produce(self, job: Job, watch: Watch) -> tuple[list[ExportedFile], Sequence[Remark]]:
+        """The job's files in its folder, and what is to be said of them. Raises PeriShieldError."""
+        rows = await self._playback.rows(job.camera, job.start, job.end)
+        files = await in_thread_to_its_end(watch, partial(self._export, job, rows, watch))
+        found = lacks(files, job.start, job.end)
+        if job.masks:
+            count = len(job.masks)
+            text = f"{count} privacy mask(s) burnt in, sound left out"
+            found.append(Remark("masks_burnt", text, {"count": count}))
+        return files, found
 
     def _export(self, job: Job, rows: list[SegmentRow], watch: Watch) -> list[ExportedFile]:
-        folder = self._folder / job.id
-        return export(
-            self._playback.footage, job.camera, rows, job.start, job.end, folder, watch, min_free_bytes=self._min_free
+        folder = self.folder_of(job)
+        plain = Watch(cancel=watch.cancel) if job.masks else watch
+        files = export(
+            self._playback.footage, job.camera, rows, job.start, job.end, folder, plain, min_free_bytes=self._min_free
         )
+        if not job.masks:
+            return files
+        watch.progress = PLAIN
+        return mask_files(folder, files, job.masks, watch)
+
+    def folder_of(self, job: Job) -> Path:
+        return self._folder / job.id
 
     def _store(self, job: Job) -> None:
         folder = self._folder / job.id

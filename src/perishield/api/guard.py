@@ -15,6 +15,7 @@ from perishield.api.problems import problem_response
 LARGEST_BODY = 1 << 20
 LARGEST_UPLOAD = 64 << 30
 """Of a segment: what the settings allow is checked where it is taken in."""
+LARGEST_MODEL = 2 << 30
 _UPLOAD = re.compile(r"/api/video/recordings/[^/]+/segments")
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -102,6 +103,8 @@ class Guard:
 
 
 def _limit(scope: Scope) -> int:
+    if scope["method"] == "POST" and scope["path"] == "/api/models":
+        return LARGEST_MODEL
     return LARGEST_UPLOAD if scope["method"] == "POST" and _UPLOAD.fullmatch(scope["path"]) else LARGEST_BODY
 
 

@@ -26,6 +26,7 @@ _STATUS = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveOut:
     """`rtsp_port` 0: no restream. `webrtc` False: none. `transcode`: H.265 is to be had in H.264.
+    `masked`: who may not see behind privacy masks gets live video with them.
 
     `servers` are the ICE servers of the settings.
     """
@@ -36,6 +37,7 @@ class LiveOut:
     rtsp_port: int = 0
     webrtc: bool = False
     transcode: bool = False
+    masked: bool = False
     servers: tuple[str, ...] = field(default=(), repr=False)
 
     @property

@@ -2,7 +2,8 @@
 
 With `?sound=1` its sound too, where browsers play that in MP4 (AAC, Opus). It is not sent unasked: a player waits for
 the later of the two, which is the sound. With `?codec=h264` an H.265 camera comes encoded anew, where that is switched
-on and a message `init` said so (`transcode`).
+on and a message `init` said so (`transcode`). Who may not see behind privacy masks gets the video encoded anew with
+them, or is refused (4406) where that is switched off.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from starlette.websockets import WebSocket
 
 from perishield.api.push import Listener, encode
 from perishield.api.services import Services, services_of
-from perishield.api.sockets import admitted, close_unknown, converse
+from perishield.api.sockets import admitted, close_masked, close_unknown, converse
 from perishield.api.times import iso
 from perishield.live.chunk_reader import ChunkReader
 from perishield.live.hub import Viewer
-from perishield.live.transcode import transcoded
+from perishield.live.transcode import masked, transcoded
+from perishield.model.access import Action
 from perishield.model.media import TIMESCALE, ChunkRef, Codec, StreamCondition
 from perishield.streams.fmp4 import without_sound, without_sound_chunk
 from perishield.streams.fmp4_reader import Init, parse_init
@@ -32,15 +34,19 @@ _CLOCK_EVERY_S = 2.0
 @router.websocket("/ws/live/{camera}")
 async def live_socket(socket: WebSocket, camera: str, sound: bool = False, codec: str = "") -> None:
     services = services_of(socket)
-    async with admitted(socket) as identity:
+    async with admitted(socket, Action.LIVE_VIEW) as identity:
         if identity is None:
             return
         if not services.streams.known(camera):
             await close_unknown(socket, camera)
             return
+        hidden = bool(services.privacy.hiding(camera))
+        if hidden and not services.live_out.masked:
+            await close_masked(socket, camera)
+            return
         anew = codec == Codec.H264 and services.live_out.transcode
-        stream = transcoded(camera) if anew else camera
-        with services.live.watching(stream) as viewer, services.push.listening() as listener:
+        stream = masked(camera) if hidden else transcoded(camera) if anew else camera
+        with services.live.watching(stream) as viewer, services.push.listening(identity.reach) as listener:
             listener.topics = frozenset({"streams", "site"})
             listener.cameras = frozenset({camera})
             player = LivePlayer(socket, ChunkReader(services.media), sound=sound, transcode=services.live_out.transcode)

@@ -14,16 +14,20 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector, CollectorRegistry
 
 import perishield
+from perishield.api.delivery_figures import DeliveryFigures
+from perishield.api.health_board import HealthBoard
 from perishield.api.ledger_book import LedgerBook
 from perishield.api.process_figures import process_figures
 from perishield.api.registry import Processes, Streams
-from perishield.bus.topics import StoragePressure
+from perishield.bus.topics import AnalysisState, StoragePressure
+from perishield.model.health import Ailment
 from perishield.model.media import StreamCondition, StreamState
 from perishield.recording.ledger import completeness, totals
 
 FOOTAGE_S = 86_400.0
 """Footage is accounted for over the last day."""
 _FOOTAGE_EVERY_S = 60.0
+_SILENT_S = 15.0
 
 Totals = dict[str, dict[str, float]]
 
@@ -31,12 +35,24 @@ Totals = dict[str, dict[str, float]]
 class Metrics:
     """Answers a scrape. What costs a look into the index is made anew once a minute at most."""
 
-    def __init__(self, streams: Streams, processes: Processes, ledger: LedgerBook, media: Path) -> None:
+    def __init__(
+        self,
+        streams: Streams,
+        processes: Processes,
+        ledger: LedgerBook,
+        media: Path,
+        health: HealthBoard,
+        deliveries: DeliveryFigures,
+    ) -> None:
         self.pressure: StoragePressure | None = None
+        self.analysis: dict[str, tuple[AnalysisState, float]] = {}
+        """What was last told of each stream's analysis, and when (monotonic seconds)."""
         self._streams = streams
         self._processes = processes
         self._ledger = ledger
         self._media = media
+        self._health = health
+        self._deliveries = deliveries
         self._footage: Totals = {}
         self._footage_due = 0.0
         self._one = asyncio.Lock()
@@ -51,7 +67,15 @@ class Metrics:
                 self._footage = {camera: totals(found) for camera, found in spans.items()}
                 self._footage_due = time.monotonic() + _FOOTAGE_EVERY_S
         states, footage = self._streams.states(), self._footage
-        families = [*self._of_streams(states), *_of_footage(footage), *self._of_storage(), *self._of_processes()]
+        families = [
+            *self._of_streams(states),
+            *_of_footage(footage),
+            *self._of_analysis(),
+            *self._of_storage(),
+            *self._of_processes(),
+        ]
+        families += self._of_health()
+        families += await self._deliveries.families()
         encode, media_type = choose_encoder(accept)
         registry = CollectorRegistry()
         registry.register(_Once(families))
@@ -80,6 +104,52 @@ class Metrics:
             lost.add_metric([state.camera], state.frames_lost)
             tries.add_metric([state.camera], state.reconnects)
         yield from (up, recording, condition, bitrate, rate, frames, lost, tries)
+
+    def _of_analysis(self) -> Iterator[Metric]:
+        """Of streams that are analysed now; who was taken off falls silent."""
+        is_open = GaugeMetricFamily("perishield_gate_open", "1 while everything is decoded.", labels=["camera"])
+        opened = CounterMetricFamily(
+            "perishield_gate_reasons", "Times a reason opened the gate or held it open.", labels=["camera", "reason"]
+        )
+        pictures = CounterMetricFamily("perishield_analysis_pictures", "Pictures looked at.", labels=["camera"])
+        units = CounterMetricFamily("perishield_analysis_decoded", "Access units decoded.", labels=["camera"])
+        left = CounterMetricFamily(
+            "perishield_analysis_left_out", "Chunks and pictures that nobody had time for.", labels=["camera"]
+        )
+        since = time.monotonic() - _SILENT_S
+        self.analysis = {name: told for name, told in self.analysis.items() if told[1] >= since}
+        for name, (state, _) in self.analysis.items():
+            is_open.add_metric([name], state.gate_open)
+            for reason, count in state.reasons.items():
+                opened.add_metric([name, reason], count)
+            pictures.add_metric([name], state.pictures)
+            units.add_metric([name], state.units)
+            left.add_metric([name], state.dropped + state.skipped)
+        yield from (is_open, opened, pictures, units, left)
+
+    def _of_health(self) -> Iterator[Metric]:
+        wrong = GaugeMetricFamily(
+            "perishield_camera_ailment", "1 while this is wrong with the camera itself.", labels=["camera", "ailment"]
+        )
+        looks = CounterMetricFamily(
+            "perishield_camera_health_looks", "Key frames looked at for the camera's health.", labels=["camera"]
+        )
+        cpu = CounterMetricFamily(
+            "perishield_camera_health_cpu_seconds", "Processor time of these looks.", labels=["camera"]
+        )
+        held = CounterMetricFamily(
+            "perishield_tracks_suppressed", "Tracks kept from the rules, by doubt.", labels=["camera", "doubt"]
+        )
+        for report in self._health.reports():
+            sick = {spell.ailment for spell in report.spells}
+            for ailment in Ailment:
+                wrong.add_metric([report.camera, ailment.value], ailment in sick)
+            looks.add_metric([report.camera], report.looked)
+            cpu.add_metric([report.camera], report.cpu_s)
+        for told in self._health.suppressed():
+            for doubt, count in told.counts.items():
+                held.add_metric([told.camera, doubt], count)
+        yield from (wrong, looks, cpu, held)
 
     def _of_storage(self) -> Iterator[Metric]:
         folder = next((place for place in (self._media, *self._media.parents) if place.exists()), Path("/"))

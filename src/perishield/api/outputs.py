@@ -7,29 +7,18 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from perishield.api.times import iso
+from perishield.api.remarks_out import ClipOut, RemarkOut, clip_out, remarks_out
+from perishield.api.times import iso, iso_or_none
 from perishield.bus.topics import DetectorState, ProcessState
-from perishield.model.alarms import Alarm, ClipState
+from perishield.model.alarm_life import allowed
+from perishield.model.alarms import Alarm
 from perishield.model.errors import mask_url
+from perishield.model.ground import GroundPlane
 from perishield.model.media import TIMESCALE, SegmentRow, StreamState
 from perishield.model.site import Camera, Recording
-from perishield.model.vision import TrackFrame
 
 Sign = Callable[[str], str]
 """Turns a path from the root into an expiring signed address."""
-
-
-class UserOut(TypedDict):
-    id: str
-    username: str
-    role: str
-
-
-class SessionOut(TypedDict):
-    access_token: str
-    token_type: str
-    expires_in: int
-    user: UserOut
 
 
 class StreamOut(TypedDict):
@@ -51,10 +40,30 @@ class StreamOut(TypedDict):
     epoch: int
 
 
+class DoubtsOut(TypedDict):
+    enabled: bool
+    ignored: list[str]
+
+
+class HealthWatchOut(TypedDict):
+    enabled: bool
+    ignored: list[str]
+    level: int
+
+
 class AnalysisOut(TypedDict):
     enabled: bool
     fps: float
     min_score: float
+    doubts: DoubtsOut
+    health: HealthWatchOut
+    steady: bool
+    livestock: bool
+
+
+class GroundOut(TypedDict):
+    points: list[dict[str, list[float]]]
+    error_m: float
 
 
 class WindowOut(TypedDict):
@@ -87,6 +96,7 @@ class CameraOut(TypedDict):
     transport: str
     audio: bool
     tls_fingerprint: str
+    ground: GroundOut | None
     revision: int
     stream: StreamOut | None
     snapshot_url: str
@@ -106,20 +116,48 @@ class SegmentOut(TypedDict):
     url: str
 
 
-class ClipOut(TypedDict):
-    state: str
-    url: str | None
-    start: str | None
-    duration_s: float
-    note: str
+class ExplainedOut(TypedDict):
+    """`evidence`: detected in k of n pictures; `weighed`: the tests that its rule makes; `doubts`: those that could
+    not be made, in English; `remarks`: the same by codes."""
+
+    height: float
+    height_m: float | None
+    speed: float
+    speed_mps: float | None
+    scores: list[float]
+    evidence: list[int]
+    stayed_s: float
+    count: int
+    totals: list[int]
+    weighed: list[str]
+    doubts: list[str]
+    remarks: list[RemarkOut]
+
+
+class AssigneeOut(TypedDict):
+    id: str
+    name: str
 
 
 class AlarmOut(TypedDict):
+    """`allowed`: steps that may follow. `group`: the intrusion it belongs to. `answered`: first taken up."""
+
     id: str
     camera: str
     camera_name: str
     level: int
     state: str
+    revision: int
+    allowed: list[str]
+    verdict: str
+    reason: str
+    assignee: AssigneeOut | None
+    group: str
+    comments: int
+    escalations: int
+    answered: str | None
+    decided: str | None
+    closed: str | None
     kind: str
     rule: dict[str, Any]
     rule_name: str
@@ -139,6 +177,7 @@ class AlarmOut(TypedDict):
     path: list[list[float]]
     snapshot_url: str | None
     clip: ClipOut
+    explained: ExplainedOut
 
 
 class ProcessOut(TypedDict):
@@ -154,26 +193,6 @@ class DetectorOut(TypedDict):
     model: str | None
     code: str
     message: str
-
-
-class TrackOut(TypedDict):
-    id: int
-    label: str
-    score: float
-    box: list[float]
-    seen: bool
-
-
-class TracksOut(TypedDict):
-    camera: str
-    epoch: int
-    stream_time_s: float
-    wall: str
-    width: int
-    height: int
-    gate_open: bool
-    detector: str
-    tracks: list[TrackOut]
 
 
 def stream_out(state: StreamState) -> StreamOut:
@@ -227,11 +246,23 @@ def camera_out(camera: Camera, stream: StreamOut | None, sign: Sign) -> CameraOu
             "enabled": camera.analysis.enabled,
             "fps": camera.analysis.fps,
             "min_score": camera.analysis.min_score,
+            "doubts": {
+                "enabled": camera.analysis.doubts.enabled,
+                "ignored": [doubt.value for doubt in camera.analysis.doubts.ignored],
+            },
+            "health": {
+                "enabled": camera.analysis.health.enabled,
+                "ignored": [ailment.value for ailment in camera.analysis.health.ignored],
+                "level": camera.analysis.health.level,
+            },
+            "steady": camera.analysis.steady,
+            "livestock": camera.analysis.livestock,
         },
         "detect_url": mask_url(camera.detect_url),
         "transport": camera.transport.value,
         "audio": camera.audio,
         "tls_fingerprint": camera.tls_fingerprint,
+        "ground": _ground_out(camera.ground),
         "revision": camera.revision,
         "stream": stream,
         "snapshot_url": sign(snapshot_path(camera.id)),
@@ -256,13 +287,23 @@ def segment_out(segment: SegmentRow, sign: Sign) -> SegmentOut:
 
 def alarm_out(alarm: Alarm, sign: Sign) -> AlarmOut:
     event = alarm.event
-    ready = alarm.clip_state is ClipState.READY
     return {
         "id": alarm.id,
         "camera": event.camera,
         "camera_name": alarm.camera_name,
         "level": alarm.level,
         "state": alarm.state.value,
+        "revision": alarm.revision,
+        "allowed": [step.value for step in allowed(alarm.state)],
+        "verdict": alarm.verdict.value,
+        "reason": alarm.reason,
+        "assignee": {"id": alarm.assignee, "name": alarm.assignee_name} if alarm.assignee else None,
+        "group": alarm.group,
+        "comments": alarm.comments,
+        "escalations": alarm.escalations,
+        "answered": iso_or_none(alarm.answered),
+        "decided": iso_or_none(alarm.decided),
+        "closed": iso_or_none(alarm.closed),
         "kind": event.kind.value,
         "rule": event.rule,
         "rule_name": str(event.rule.get("name", "")),
@@ -281,43 +322,21 @@ def alarm_out(alarm: Alarm, sign: Sign) -> AlarmOut:
         "box": list(event.box),
         "path": [[round((ticks - event.stream_time) / TIMESCALE, 3), x, y] for ticks, x, y in event.path],
         "snapshot_url": sign(f"/media/{event.snapshot}") if event.snapshot else None,
-        "clip": {
-            "state": alarm.clip_state.value,
-            "url": sign(f"/media/{alarm.clip}") if ready else None,
-            "start": iso(alarm.clip_start) if ready else None,
-            "duration_s": round(alarm.clip_duration, 3),
-            "note": alarm.clip_note,
+        "clip": clip_out(alarm, sign),
+        "explained": {
+            "height": round(event.height, 4),
+            "height_m": event.height_m,
+            "speed": round(event.speed, 3),
+            "speed_mps": event.speed_mps,
+            "scores": [round(score, 4) for score in event.scores],
+            "evidence": list(event.evidence),
+            "stayed_s": round(event.stayed_s, 3),
+            "count": event.count,
+            "totals": list(event.totals),
+            "weighed": list(event.weighed),
+            "doubts": [doubt.text for doubt in event.remarks],
+            "remarks": remarks_out(event.remarks),
         },
-    }
-
-
-def tracks_out(frame: TrackFrame) -> TracksOut:
-    """Boxes leave as shares of the picture."""
-    width, height = max(frame.width, 1), max(frame.height, 1)
-    return {
-        "camera": frame.camera,
-        "epoch": frame.epoch,
-        "stream_time_s": frame.stream_time / TIMESCALE,
-        "wall": iso(frame.wall),
-        "width": frame.width,
-        "height": frame.height,
-        "gate_open": frame.gate_open,
-        "detector": frame.detector,
-        "tracks": [
-            {
-                "id": track.id,
-                "label": track.label,
-                "score": round(track.score, 3),
-                "box": [
-                    round(track.box[0] / width, 5),
-                    round(track.box[1] / height, 5),
-                    round(track.box[2] / width, 5),
-                    round(track.box[3] / height, 5),
-                ],
-                "seen": track.seen,
-            }
-            for track in frame.tracks
-        ],
     }
 
 
@@ -340,3 +359,10 @@ def detector_out(state: DetectorState | None) -> DetectorOut:
             "message": "the vision process has not reported yet",
         }
     return {"name": state.name, "model": state.model or None, "code": state.code, "message": state.message}
+
+
+def _ground_out(plane: GroundPlane | None) -> GroundOut | None:
+    if plane is None:
+        return None
+    points = [{"picture": list(point.picture), "site": list(point.site)} for point in plane.points]
+    return {"points": points, "error_m": round(plane.error_m, 3)}

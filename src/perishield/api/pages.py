@@ -14,6 +14,7 @@ from perishield.api.outputs import (
     SegmentOut,
     StreamOut,
 )
+from perishield.api.remarks_out import RemarkOut
 
 
 class CamerasOut(TypedDict):
@@ -36,9 +37,30 @@ class SegmentsOut(TypedDict):
     total: int
 
 
+class GroupOut(TypedDict):
+    """One intrusion. `count`: its alarms within reach, `open` of which are not decided; `level`: the most urgent."""
+
+    id: str
+    count: int
+    open: int
+    first: str
+    last: str
+    level: int
+    cameras: list[str]
+
+
+class AlarmRowOut(AlarmOut):
+    """`intrusion`: where groups were asked for."""
+
+    intrusion: GroupOut | None
+
+
 class AlarmsOut(TypedDict):
-    items: list[AlarmOut]
+    """`total`: how many match; at least so many where `total_exact` is false."""
+
+    items: list[AlarmRowOut]
     total: int
+    total_exact: bool
     next: str | None
 
 
@@ -103,6 +125,8 @@ ExportOut = TypedDict(
         "code": str,
         "message": str,
         "note": str,
+        "remarks": list[RemarkOut],
+        "masked": bool,
         "files": list[dict[str, Any]],
     },
 )
@@ -131,6 +155,11 @@ class SystemOut(TypedDict):
     disk: DiskOut
     pressure: PressureOut
     demo: bool
+
+
+class WaysInOut(TypedDict):
+    registration: bool
+    oidc: str
 
 
 class SetupOut(TypedDict):

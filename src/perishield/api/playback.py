@@ -145,7 +145,7 @@ def _lay_out(footage: Footage, camera: str, rows: Sequence[SegmentRow], start: f
 def check_range(start: float, end: float, longest_s: float = LONGEST_PLAYBACK_S) -> None:
     """Raises ProblemError (422)."""
     if start >= end:
-        raise ProblemError(422, "to: lies not after from", field="to")
+        raise ProblemError(422, "to: lies not after from", field="to", why="not_after")
     if end - start > longest_s:
         hours = f"{longest_s / 3600:g} hours" if longest_s < 48 * 3600 else f"{longest_s / 86400:g} days"
         raise ProblemError(422, f"to: at most {hours} at once", field="to")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 import struct
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -17,10 +17,14 @@ from starlette.websockets import WebSocket
 
 from perishield.api.playback import FASTEST, KEYFRAMES_FROM, SLOWEST, Playback, mime
 from perishield.api.playback_body import MOST_CAMERAS, CameraName, RangeIn
+from perishield.api.privacy import Privacy
+from perishield.api.problems import ProblemError
 from perishield.api.push import encode
+from perishield.api.security import viewed
 from perishield.api.services import services_of
 from perishield.api.sockets import admitted, close, converse
 from perishield.api.times import Moment, iso
+from perishield.model.access import Action
 from perishield.model.media import TIMESCALE
 from perishield.recording.playback_feed import Item, Kind
 
@@ -71,9 +75,13 @@ class Channel:
 class Session:
     """Plays to one socket: `hear` takes the client's words at any time, `run` sends."""
 
-    def __init__(self, socket: WebSocket, playback: Playback) -> None:
+    def __init__(
+        self, socket: WebSocket, playback: Playback, privacy: Privacy, sees: Callable[[str], Awaitable[bool]]
+    ) -> None:
         self._socket = socket
+        self._privacy = privacy
         self._playback = playback
+        self._sees = sees
         self._opened: Open | None = None
         self._origin = 0.0
         self._speed = 1.0
@@ -88,7 +96,7 @@ class Session:
     def hear(self, message: dict[str, Any]) -> None:
         try:
             self._obey(message)
-        except (ValidationError, ValueError, TypeError) as error:
+        except (ValidationError, ValueError, TypeError, ProblemError) as error:
             self._senseless = f"{str(message.get('type'))[:20]}: {str(error).splitlines()[0]}"
         self._news.set()
 
@@ -96,6 +104,8 @@ class Session:
         match message.get("type"):
             case "open" if self._opened is None:
                 opened = _open.validate_python(message)
+                for camera in opened.cameras:
+                    self._privacy.refuse(camera, "recorded video")
                 if not 0 < opened.end - opened.start <= LONGEST_S:
                     raise ValueError("to lies after from, and at most 31 days after it")
                 self._opened, self._speed, self._start = opened, opened.speed, opened.start
@@ -173,9 +183,15 @@ class Session:
         fast = self._speed >= KEYFRAMES_FROM
         await self._say({"type": "position", "media_s": round(position, 6), "keyframes_only": fast})
         self._channels = [
-            Channel(index, self._playback.items(camera, self._origin, start, opened.end, self._speed), position)
+            Channel(index, await self._items(camera, start, opened.end), position)
             for index, camera in enumerate(opened.cameras)
         ]
+
+    async def _items(self, camera: str, start: float, end: float) -> AsyncGenerator[Item, None]:
+        """Of a camera out of reach as little as of one that is not there."""
+        if await self._sees(camera):
+            return self._playback.items(camera, self._origin, start, end, self._speed)
+        return _no_items()
 
     async def _drop(self) -> None:
         channels, self._channels = self._channels, []
@@ -216,11 +232,24 @@ class Session:
         await self._socket.send_text(encode({**message, "generation": self._generation}))
 
 
+async def _no_items() -> AsyncGenerator[Item, None]:
+    nothing: tuple[Item, ...] = ()
+    for item in nothing:
+        yield item
+
+
 @router.websocket("/ws/playback")
 async def playback_socket(socket: WebSocket) -> None:
     services = services_of(socket)
-    async with admitted(socket) as identity:
+    async with admitted(socket, Action.RECORDINGS_VIEW) as identity:
         if identity is None:
             return
-        session = Session(socket, services.playback)
+
+        async def sees(camera: str) -> bool:
+            if identity.reach.sees(camera):
+                await viewed(socket, identity, Action.RECORDINGS_VIEW, camera)
+                return True
+            return False
+
+        session = Session(socket, services.playback, services.privacy, sees)
         await converse(socket, identity, session.run(), session.hear)

@@ -9,6 +9,7 @@ from hashlib import sha256
 from urllib.parse import quote, urlencode
 
 from perishield.api.problems import ProblemError
+from perishield.api.sight import CLEAR, mark
 
 LIFETIME_S = 3600
 _STEP_S = 300
@@ -22,9 +23,13 @@ class Links:
         self._key = key
 
     def sign(self, path: str, params: Mapping[str, str] | None = None, *, lifetime_s: float = LIFETIME_S) -> str:
-        """`path` (unquoted, from the root) with expiry and signature behind it."""
+        """`path` (unquoted, from the root) with expiry and signature behind it.
+
+        What is signed for somebody who may see what privacy masks cover shows it to whoever has the link.
+        """
         expires = str((int(time.time() + lifetime_s) + _STEP_S) // _STEP_S * _STEP_S)
-        query = {**(params or {}), "expires": expires}
+        seen = mark()
+        query = {**(params or {}), **({CLEAR: seen} if seen else {}), "expires": expires}
         return f"{quote(path)}?{urlencode({**query, 'signature': self._signature(path, query)})}"
 
     def check(self, path: str, params: Mapping[str, str]) -> None:
@@ -33,7 +38,7 @@ class Links:
         given = params.get("signature", "")
         expires = query.get("expires", "")
         if not hmac.compare_digest(given.encode(errors="replace"), self._signature(path, query).encode()):
-            raise ProblemError(403, "this link is not valid; ask the API for a new one")
+            raise ProblemError(403, "this link is not valid; ask the API for a new one", why="link_invalid")
         if int(expires) < time.time():
             raise ProblemError(403, "this link has expired; ask the API for a new one", code="link_expired")
 

@@ -1,9 +1,12 @@
-"""The published site: what every worker reads, written anew whenever cameras or rules change."""
+"""The published site: what every worker reads, written anew whenever cameras, rules, tasks or schedules change."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
+
+import msgspec
 
 from perishield.api.push import Push
 from perishield.api.registry import Streams
@@ -17,6 +20,8 @@ from perishield.store.cameras import list_cameras
 from perishield.store.database import Database
 from perishield.store.meta import next_site_revision
 from perishield.store.rules import list_rules
+from perishield.store.schedules import with_hours
+from perishield.store.tasks import list_tasks
 
 log = Log("site")
 
@@ -32,6 +37,8 @@ class SitePublisher:
         self._push = push
         self._one = asyncio.Lock()
         self.site = Site(revision=0, cameras=())
+        self.published = 0.0
+        """When that was, in Unix seconds."""
 
     async def publish(self) -> int:
         """Publish what the database holds now, under the next revision."""
@@ -39,10 +46,16 @@ class SitePublisher:
             async with self._database.write() as session:
                 revision = await next_site_revision(session)
                 cameras = await list_cameras(session)
-                rules = await list_rules(session)
-            site = Site(revision=revision, cameras=tuple(cameras), rules=tuple(rule_to_dict(rule) for rule in rules))
+                rules = await with_hours(session, await list_rules(session))
+                tasks = await with_hours(session, await list_tasks(session))
+            site = Site(
+                revision=revision,
+                cameras=tuple(cameras),
+                rules=tuple(rule_to_dict(rule) for rule in rules),
+                tasks=tuple(msgspec.to_builtins(task) for task in tasks),
+            )
             await asyncio.to_thread(write_site, self._path, site)
-            self.site = site
+            self.site, self.published = site, time.time()
         self._streams.set_cameras(cameras)
         self._bus.publish(topics.SITE, "", SiteChanged(revision))
         self._push.send("site", "", lambda: {"type": "site", "revision": revision})

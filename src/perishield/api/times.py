@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 _LEAST, _MOST = 0.0, 253_402_300_799.0
 
@@ -20,6 +20,11 @@ def iso(seconds: float) -> str:
     held = min(max(seconds, _LEAST), _MOST) if math.isfinite(seconds) else _LEAST
     moment = datetime.fromtimestamp(held, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def iso_or_none(seconds: float | None) -> str | None:
+    """The same, None for what has not happened."""
+    return None if seconds is None else iso(seconds)
 
 
 def _read(value: object) -> object:
@@ -43,5 +48,10 @@ def _calendar(value: float) -> float:
     return value
 
 
-Moment = Annotated[float, BeforeValidator(_read), AfterValidator(_calendar)]
+_SCHEMA = {
+    "anyOf": [{"type": "string", "format": "date-time"}, {"type": "number", "minimum": _LEAST, "maximum": _MOST}],
+    "description": "ISO 8601 (UTC where no zone is named), or Unix seconds",
+    "examples": ["2026-05-04T21:14:07.320Z"],
+}
+Moment = Annotated[float, BeforeValidator(_read), AfterValidator(_calendar), WithJsonSchema(_SCHEMA)]
 """Unix seconds UTC, read from ISO 8601 (UTC where no zone is named) or from a number."""

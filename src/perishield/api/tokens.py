@@ -25,6 +25,7 @@ class Claims:
     username: str
     role: str
     expires: float
+    session: str = ""
 
 
 class Tokens:
@@ -34,8 +35,9 @@ class Tokens:
         self._key = key
         self.lifetime_s = int(minutes * 60)
 
-    def issue(self, account: Account) -> str:
-        return self._issue(account.id, account.username, account.role, self.lifetime_s)
+    def issue(self, account: Account, session: str = "") -> str:
+        """A token of one login; without a session it is good for nothing but to be read."""
+        return self._issue(account.id, account.username, account.role, self.lifetime_s, session)
 
     def issue_machine(self, lifetime_s: int) -> str:
         return self._issue(MACHINE, MACHINE, "viewer", lifetime_s)
@@ -50,15 +52,23 @@ class Tokens:
                 issuer=_ISSUER,
                 options={"require": ["exp", "iat", "iss", "sub"]},
             )
-            return Claims(str(claims["sub"]), str(claims["name"]), str(claims["role"]), float(claims["exp"]))
+            return Claims(
+                str(claims["sub"]),
+                str(claims["name"]),
+                str(claims["role"]),
+                float(claims["exp"]),
+                str(claims.get("sid", "")),
+            )
         except jwt.ExpiredSignatureError as error:
             raise unauthorized("the login has expired; log in again") from error
         except (jwt.InvalidTokenError, KeyError, ValueError) as error:
             raise unauthorized("this token is not valid; log in again") from error
 
-    def _issue(self, subject: str, name: str, role: str, lifetime_s: int) -> str:
+    def _issue(self, subject: str, name: str, role: str, lifetime_s: int, session: str = "") -> str:
         now = int(time.time())
         claims = {"iss": _ISSUER, "sub": subject, "name": name, "role": role, "iat": now, "exp": now + lifetime_s}
+        if session:
+            claims["sid"] = session
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
 
 

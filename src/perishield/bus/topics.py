@@ -9,7 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from perishield.model.doubts import Suppressed
+from perishield.model.health import AcceptView, HealthReport
 from perishield.model.media import ChunkRef, SegmentRow, StreamState
+from perishield.model.rule_state import RuleState
+from perishield.model.task_state import TaskState
 from perishield.model.vision import TrackFrame
 
 T = TypeVar("T")
@@ -71,7 +75,8 @@ class ProcessState:
 class DetectorState:
     """What the vision process sees with, told at its start and every few seconds. Key: empty.
 
-    `name` is `motion` or the model's family; `model` its file name or empty; `message` a hint or an error's sentence.
+    `name` is `motion` or the model's family; `model` its file name or empty; `provider` what computes it; `message`
+    a hint or an error's sentence.
     """
 
     name: str
@@ -80,6 +85,28 @@ class DetectorState:
     message: str = ""
     pictures: int = 0
     dropped: int = 0
+    provider: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisState:
+    """How the analysis of one stream goes, told every few seconds. Key: the stream.
+
+    `reasons`: why the gate opened or stayed open, how often (`warm_up`, `packets`, `key_frame`, `objects`,
+    `sparse_keys`). `units`: access units decoded. `dropped`: chunks and pictures that gave way to newer ones;
+    `skipped`: pictures left out while `late`. `decoder`: `software`, or the hardware that decodes.
+    """
+
+    camera: str
+    gate_open: bool
+    reasons: dict[str, int]
+    pictures: int = 0
+    units: int = 0
+    corrupt: int = 0
+    dropped: int = 0
+    skipped: int = 0
+    late: bool = False
+    decoder: str = "software"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +122,28 @@ class StoragePressure:
     message: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesDo:
+    """How the rules do, told by the vision process every second. Key: empty.
+
+    `started` (Unix seconds) is another whenever counting began anew.
+    """
+
+    started: float
+    states: tuple[RuleState, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TasksDo:
+    """How the tasks stand, told by the vision process every second and whenever who looks at what changes. Key: empty.
+
+    `revision`: of the site that it has taken up.
+    """
+
+    revision: int
+    states: tuple[TaskState, ...]
+
+
 CHUNKS = Topic("chunks", ChunkRef)
 STATES = Topic("states", StreamState)
 SEGMENTS = Topic("segments", SegmentRow)
@@ -105,4 +154,10 @@ SITE = Topic("site", SiteChanged)
 WATCH = Topic("watch", Watch)
 PROCESSES = Topic("processes", ProcessState)
 DETECTOR = Topic("detector", DetectorState)
+ANALYSIS = Topic("analysis", AnalysisState)
 PRESSURE = Topic("pressure", StoragePressure)
+HEALTH = Topic("health", HealthReport)
+ACCEPT_VIEW = Topic("accept-view", AcceptView)
+SUPPRESSED = Topic("suppressed", Suppressed)
+RULES = Topic("rules", RulesDo)
+TASKS = Topic("tasks", TasksDo)

@@ -7,6 +7,12 @@ from typing import Annotated
 
 import typer
 
+from perishield.cli.bench_app import bench, faults
+from perishield.cli.databases_app import database
+from perishield.cli.evidence_app import evidence, verify
+from perishield.cli.models_app import models
+from perishield.cli.options import Config, Data, Json
+from perishield.cli.people_app import audit, users
 from perishield.model.site import Transport
 
 app = typer.Typer(
@@ -17,9 +23,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-bench = typer.Typer(no_args_is_help=True, help="Measure this machine, beside a peer or a baseline.")
-models = typer.Typer(no_args_is_help=True, help="Detection models: what there is, fetch, verify.")
-faults = typer.Typer(help="Break it on purpose, and check what was promised.", no_args_is_help=True)
 recordings = typer.Typer(no_args_is_help=True, help="Recorded footage: rebuild its index, check its files.")
 app.add_typer(bench, name="bench")
 app.add_typer(models, name="models")
@@ -27,10 +30,11 @@ storage = typer.Typer(no_args_is_help=True, help="Storage beyond this disk: how 
 app.add_typer(storage, name="storage")
 app.add_typer(recordings, name="recordings")
 app.add_typer(faults, name="faults")
-
-Config = Annotated[Path | None, typer.Option("--config", "-c", help="Settings file (default: ./perishield.toml).")]
-Data = Annotated[Path | None, typer.Option(help="Data folder (default: that of the settings).")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+app.add_typer(evidence, name="evidence")
+app.command()(verify)
+app.add_typer(users, name="users")
+app.add_typer(audit, name="audit")
+app.add_typer(database, name="database")
 
 
 @app.command()
@@ -88,108 +92,92 @@ def simulate(
     command.run(files, host=host, port=port, username=user, password=password, faults=faults, tls=tls)
 
 
+Html = Annotated[Path | None, typer.Option(help="Write a page with pictures to this folder or .html file.")]
+Lang = Annotated[str, typer.Option(help="Language of the page: en or zh.")]
+
+
 @app.command(name="eval")
 def evaluate(
-    dataset: Annotated[Path, typer.Argument(help="events.json of a labelled set of clips.")],
+    dataset: Annotated[
+        list[str] | None, typer.Argument(help="events.json of a labelled set; or: compare A.json B.json.")
+    ] = None,
     detector: Annotated[str, typer.Option(help="motion, a model's name or an .onnx file.")] = "auto",
     fps: Annotated[float | None, typer.Option(min=0.5, help="Analyse at most this many pictures a second.")] = None,
+    pipeline: Annotated[str, typer.Option(help="every: decode each frame; full: gate and all, as in operation.")] = (
+        "every"
+    ),
+    keep_going: Annotated[bool, typer.Option("--keep-going", help="Go on past clips that cannot be read.")] = False,
+    html: Html = None,
+    lang: Lang = "en",
+    generated: Annotated[str, typer.Option(help="Instead of a labelled set: a suite of generated scenes.")] = "",
+    scenes: Annotated[int, typer.Option(min=0, help="Generated scenes in which somebody comes in.")] = 200,
+    hours: Annotated[float, typer.Option(min=0, help="Generated camera-hours in which nobody does.")] = 10,
+    seed: Annotated[int, typer.Option(min=1, help="Another one gives other scenes.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that render and watch.")] = 1,
+    only: Annotated[int, typer.Option(help="One generated scene, by its seed in a report.")] = 0,
+    video: Annotated[Path | None, typer.Option(help="With --only: write what was seen as MP4.")] = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Score detection, tracking and rules on labelled clips."""
+    """Score detection, tracking and rules on labelled clips, or on generated scenes; `eval compare A.json B.json`: two
+    runs side by side.
+    """
     from perishield.cli import evaluate as command
+    from perishield.cli import generated as scenes_command
 
-    command.run(dataset, detector, fps=fps, config=config, as_json=json)
-
-
-@bench.command("ingest")
-def bench_ingest(
-    cameras: Annotated[int, typer.Option(min=1, max=1000)] = 100,
-    seconds: Annotated[float, typer.Option(min=5)] = 30,
-    peer: Annotated[str, typer.Option(help="ffmpeg, or none.")] = "ffmpeg",
-    transport: Annotated[str, typer.Option(help="tcp or udp, for both.")] = "tcp",
-    codec: Annotated[str, typer.Option(help="h264 or h265.")] = "h264",
-    audio: Annotated[bool, typer.Option("--audio", help="The cameras send AAC sound, too.")] = False,
-    json: Json = False,
-) -> None:
-    """CPU and memory of recording N cameras, beside one ffmpeg per camera."""
-    from perishield.cli import bench as command
-
-    command.ingest(cameras, seconds, peer, transport=transport, codec=codec, audio=audio, as_json=json)
-
-
-@bench.command("start")
-def bench_start(rounds: Annotated[int, typer.Option(min=1)] = 15, json: Json = False) -> None:
-    """How long the ingest process takes to serve, beside bare Python's own start."""
-    from perishield.cli import bench as command
-
-    command.start(rounds, as_json=json)
+    if generated and only:
+        scenes_command.replay(only, detector, video, config=config, as_json=json)
+        return
+    if generated:
+        scenes_command.run(generated, detector, scenes, hours, seed=seed, workers=workers, config=config, as_json=json)
+        return
+    if dataset is None:
+        raise typer.BadParameter("name a labelled set's events.json, or --generated standard")
+    command.run(
+        dataset,
+        command.EvalOptions(
+            detector=detector,
+            fps=fps,
+            pipeline=pipeline,
+            html=html,
+            language=lang,
+            keep_going=keep_going,
+            config=config,
+            as_json=json,
+        ),
+    )
 
 
-@faults.command("recorder")
-def faults_recorder(
-    case: Annotated[list[str] | None, typer.Option(help="Only this one; may be given several times.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer repetitions.")] = False,
-    json: Json = False,
-) -> None:
-    """Kill, fill, freeze, unmount and cut under a running recorder. Exit code 1: a promise was broken."""
-    from perishield.cli import faults as command
-
-    command.recorder(case or [], quick=quick, as_json=json)
-
-
-@bench.command("live")
-def bench_live(
-    minutes: Annotated[float, typer.Option(min=0.2, help="How long both players are watched.")] = 10,
-    json: Json = False,
-) -> None:
-    """Glass-to-glass delay of live view in Chromium, MSE beside WebRTC."""
-    from perishield.cli import bench as command
-
-    command.live(minutes, as_json=json)
-
-
-@bench.command("playback")
-def bench_playback(
-    cameras: Annotated[int, typer.Option(min=1, max=1000)] = 100,
-    days: Annotated[int, typer.Option(min=1, max=365, help="How far the index goes back.")] = 30,
-    segment_s: Annotated[int, typer.Option(min=2, max=3600, help="Length of a segment; one row each.")] = 60,
-    seeks: Annotated[int, typer.Option(min=1)] = 30,
-    hours: Annotated[float, typer.Option(min=0.1, max=24, help="The long range.")] = 24,
-    json: Json = False,
-) -> None:
-    """Time to the first picture of a seek and of a day, and memory while a day is streamed, beside plain files."""
-    from perishield.cli import bench as command
-
-    command.playback(cameras, days, segment_s, seeks, hours, as_json=json)
-
-
-@models.command("list")
-def models_list(config: Config = None, json: Json = False) -> None:
-    """The catalogue, and what of it is installed."""
-    from perishield.cli import models as command
-
-    command.show(config, as_json=json)
-
-
-@models.command("pull")
-def models_pull(
-    name: Annotated[str, typer.Argument(help="A name from the catalogue.")] = "yolox-nano",
-    base_url: Annotated[str, typer.Option(help="Fetch from this mirror instead.")] = "",
+@app.command()
+def shadow(
+    start: Annotated[str, typer.Option("--from", help="ISO 8601, Unix seconds or -2h.")],
+    end: Annotated[str, typer.Option("--to", help="The same.")] = "-0s",
+    rule: Annotated[str, typer.Option(help="A stored rule's id, or a draft in a JSON or TOML file.")] = "",
+    model: Annotated[str, typer.Option(help="A model's name or an .onnx file instead of the one in use.")] = "",
+    camera: Annotated[str, typer.Option(help="Its id; left out: the rule's.")] = "",
+    html: Html = None,
+    lang: Lang = "en",
+    data: Data = None,
     config: Config = None,
+    json: Json = False,
 ) -> None:
-    """Fetch a model, verify its hash, install it."""
-    from perishield.cli import models as command
+    """Try a rule or a model on recorded footage: what it would have raised, and what it would have spared."""
+    from perishield.cli import shadow as command
 
-    command.pull(name, base_url, config)
-
-
-@models.command("verify")
-def models_verify(config: Config = None, json: Json = False) -> None:
-    """Check installed models against the catalogue's hashes."""
-    from perishield.cli import models as command
-
-    command.verify(config, as_json=json)
+    command.run(
+        command.ShadowOptions(
+            rule=rule,
+            model=model,
+            camera=camera,
+            start=start,
+            end=end,
+            html=html,
+            language=lang,
+            data=data,
+            config=config,
+            as_json=json,
+        )
+    )
 
 
 @app.command()

@@ -103,6 +103,8 @@ class _Eyes:
     def discontinuity(self, reason: str) -> None:
         """The next key frame is what is looked for."""
 
+    def rest(self) -> None: ...
+
     def audio_format(self, audio: AudioFormat | None) -> None:
         """A picture is what is looked for."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import typer
 
@@ -14,6 +15,18 @@ def recorder(cases: Sequence[str], *, quick: bool, as_json: bool) -> None:
 
     with progress("faults") as advance:
         report = suite.run(cases, quick=quick, progress=advance)
+    _tell(report, as_json)
+
+
+def alarms(cases: Sequence[str], alarms: int, kills: int, *, quick: bool, as_json: bool) -> None:
+    from perishield.evaluation.faults import alarm_suite
+
+    with progress("faults") as advance:
+        report = alarm_suite.run(cases, alarms=alarms, kills=kills, quick=quick, progress=advance)
+    _tell(report, as_json)
+
+
+def _tell(report: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(report)
     else:

@@ -22,6 +22,7 @@ from typing import Any
 
 from perishield.bus.process import READY
 from perishield.bus.site_file import write_site
+from perishield.evaluation.bench_viewers import Viewers
 from perishield.evaluation.process_usage import Usage, UsageMeter, machine
 from perishield.evaluation.texture_clip import write_clip
 from perishield.model.errors import ConfigError, PeriShieldError
@@ -29,7 +30,9 @@ from perishield.model.media import TIMESCALE, Codec
 from perishield.model.site import Analysis, Camera, Site, Transport
 from perishield.recording.index import list_segments
 from perishield.settings import Ingest
+from perishield.streams import chunker
 from perishield.streams.fmp4_reader import walk
+from perishield.streams.journal import read_journal
 
 Advance = Callable[[float], None]
 
@@ -37,6 +40,7 @@ PEERS = ("ffmpeg", "none")
 TRANSPORTS = ("tcp", "udp")
 CODECS = ("h264", "h265")
 _FPS = 25
+_BITRATE = 2_000_000
 _SETTLE_S = 5.0
 _START_S = 60.0
 _SEGMENT_S = 10
@@ -53,13 +57,16 @@ def run(
     transport: str = "tcp",
     codec: str = "h264",
     audio: bool = False,
+    viewers: int = 0,
 ) -> dict[str, Any]:
     """Measure; `cpu_ratio` and `pss_ratio` are ours divided by the peer's, None without one. Both read over
-    `transport`, video of `codec`, and with `audio` also AAC at 16 kHz.
+    `transport`, video of `codec`, and with `audio` also AAC at 16 kHz. Of ours, `viewers` cameras are looked at live
+    by somebody each, who reads their chunks from the page cache: `view_delay_ms` is how long after its newest frame
+    came in a chunk was in the viewer's hands. The peer serves no viewers.
 
     `frames_lost` counts the frames missing between the first and the last one recorded of every camera, `sound_lost`
-    those of sound. Raises
-    PeriShieldError: `peer_missing`, `bench_failed`; ConfigError for arguments that make no sense.
+    those of sound; `lost` says of every camera that misses some how many, and what the recorder's journal has on it.
+    Raises PeriShieldError: `peer_missing`, `bench_failed`; ConfigError for arguments that make no sense.
     """
     if not 1 <= cameras <= 1000 or not 1 <= seconds <= 3600:
         raise ConfigError("bench ingest: --cameras takes 1 to 1000, --seconds 1 to 3600")
@@ -69,22 +76,31 @@ def run(
         raise ConfigError(f"bench ingest: unknown transport {transport!r}; use one of {', '.join(TRANSPORTS)}")
     if codec not in CODECS:
         raise ConfigError(f"bench ingest: unknown codec {codec!r}; use one of {', '.join(CODECS)}")
+    if not 0 <= viewers <= cameras:
+        raise ConfigError("bench ingest: --viewers takes 0 to the number of cameras")
     program = _ffmpeg() if peer == "ffmpeg" else ""
     advance = progress or (lambda share: None)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="perishield-bench-")))
         sound = "aac" if audio else ""
         clip = folder / "clip.mp4"
-        write_clip(clip, codec=Codec(codec), fps=_FPS, seconds=10, bitrate=2_000_000, gop_s=2.0, sound=sound)
+        write_clip(clip, codec=Codec(codec), fps=_FPS, seconds=10, bitrate=_BITRATE, gop_s=2.0, sound=sound)
         advance(0.05)
         port = stack.enter_context(_farm(clip))
         urls = [f"rtsp://127.0.0.1:{port}/clip?{index}" for index in range(cameras)]
-        ours = _ours(urls, seconds, folder / "ours", lambda share: advance(0.05 + 0.45 * share), Transport(transport))
-        frames, lost = _count(folder / "ours" / "media", cameras)
+        footage = int(cameras * (seconds + _SETTLE_S + 10) * _BITRATE / 8)
+        _touch(folder, footage)
+        watching = Viewers([f"cam-{index}" for index in range(viewers)], folder / "ours")
+        ours = _ours(
+            urls, seconds, folder / "ours", lambda share: advance(0.05 + 0.45 * share), Transport(transport), watching
+        )
+        frames, missing = _count(folder / "ours" / "media", cameras)
+        lost = _explained(folder / "ours" / "journal", missing)
         heard, unheard = _count_sound(folder / "ours" / "media", cameras)
         shutil.rmtree(folder / "ours")
         theirs = None
         if program:
+            _touch(folder, footage)
             theirs = _theirs(
                 program, urls, seconds, folder / "peer", lambda share: advance(0.5 + 0.5 * share), transport
             )
@@ -95,6 +111,8 @@ def run(
         "transport": transport,
         "codec": codec,
         "audio": audio,
+        "viewers": viewers,
+        "view_delay_ms": watching.delays(),
         "cpu_cores": round(ours.cores, 4),
         "peer_cpu_cores": round(theirs.cores, 4) if theirs else None,
         "cpu_ratio": round(ours.cores / theirs.cores, 4) if theirs else None,
@@ -102,14 +120,29 @@ def run(
         "peer_pss_mb": round(theirs.pss_mb, 1) if theirs else None,
         "pss_ratio": round(ours.pss_mb / theirs.pss_mb, 4) if theirs else None,
         "frames": frames,
-        "frames_lost": lost,
+        "frames_lost": sum(missing.values()),
+        "lost": lost,
         "sound_frames": heard,
         "sound_lost": unheard,
         "threads": ours.threads,
         "peer": peer,
         "peer_processes": theirs.processes if theirs else None,
+        "compiled": not chunker.__file__.endswith(".py"),
         "machine": machine(),
     }
+
+
+def _touch(folder: Path, size: int) -> None:
+    """Have as much memory at hand as the page cache is about to take.
+
+    In a virtual machine the first use of a page waits for the host: three times the cost of the write itself, and paid
+    by whoever is measured first, since what they leave is what the second finds.
+    """
+    block = bytes(1 << 20)
+    ballast = folder / "ballast"
+    with open(ballast, "wb") as file:
+        file.writelines(block for _ in range(min(size, shutil.disk_usage(folder).free // 2) >> 20))
+    ballast.unlink()
 
 
 def _ffmpeg() -> str:
@@ -170,7 +203,9 @@ def _farm(clip: Path) -> Iterator[int]:
         yield port
 
 
-def _ours(urls: Sequence[str], seconds: float, data: Path, advance: Advance, transport: Transport) -> Usage:
+def _ours(
+    urls: Sequence[str], seconds: float, data: Path, advance: Advance, transport: Transport, watching: Viewers
+) -> Usage:
     media = data / "media"
     cameras = tuple(
         Camera(id=f"cam-{index}", name=f"cam-{index}", url=url, analysis=Analysis(enabled=False), transport=transport)
@@ -193,7 +228,8 @@ def _ours(urls: Sequence[str], seconds: float, data: Path, advance: Advance, tra
         if _first_line(child, json.dumps(config).encode()) != READY:
             raise PeriShieldError("bench ingest: the ingest process did not start; see its log", code="bench_failed")
         _await_files([media / "recordings" / camera.id for camera in cameras], "the ingest process", child.poll)
-        return _measure([child.pid], seconds, advance)
+        with watching:
+            return _measure([child.pid], seconds, advance)
 
 
 def _theirs(program: str, urls: Sequence[str], seconds: float, folder: Path, advance: Advance, transport: str) -> Usage:
@@ -243,10 +279,11 @@ def _measure(pids: Sequence[int], seconds: float, advance: Advance) -> Usage:
     return meter.read()
 
 
-def _count(media: Path, cameras: int) -> tuple[int, int]:
-    """Frames recorded, and frames missing between each camera's first and last, by the times of what is there."""
+def _count(media: Path, cameras: int) -> tuple[int, dict[str, int]]:
+    """Frames recorded, and by camera those missing between its first and last, by the times of what is there."""
     step = TIMESCALE // _FPS
-    frames = lost = 0
+    frames = 0
+    missing: dict[str, int] = {}
     for index in range(cameras):
         rows = list_segments(media, f"cam-{index}", 0, time.time() + 3600)
         mine = sum(row.frames for row in rows)
@@ -257,8 +294,30 @@ def _count(media: Path, cameras: int) -> tuple[int, int]:
             spans[row.epoch] = (min(first, row.stream_time), max(last, end))
         due = sum(round((last - first) / step) for first, last in spans.values())
         frames += mine
-        lost += max(0, due - mine)
-    return frames, lost
+        if due > mine:
+            missing[f"cam-{index}"] = due - mine
+    return frames, missing
+
+
+def _explained(journal: Path, missing: Mapping[str, int]) -> dict[str, Any]:
+    """By camera: frames missing, and the journal's entries on it, oldest first; `at` and `until` in Unix seconds."""
+    entries = read_journal(journal, 0.0, time.time() + 3600) if missing else []
+    return {
+        camera: {
+            "frames": frames,
+            "journal": [
+                {
+                    "at": round(entry.wall, 2),
+                    "until": round(entry.until, 2),
+                    "state": str(entry.reason or entry.state),
+                    "detail": entry.detail,
+                }
+                for entry in entries
+                if entry.camera == camera
+            ],
+        }
+        for camera, frames in missing.items()
+    }
 
 
 def _count_sound(media: Path, cameras: int) -> tuple[int, int]:

@@ -172,6 +172,7 @@ def _node(data: Path) -> Iterator[str]:
         "PERISHIELD_INGEST__MIN_FREE_MIB": "0",
         "PERISHIELD_LIVE__RTSP_PORT": str(rtsp),
         "PERISHIELD_LOG__LEVEL": "error",
+        "PERISHIELD_SECURITY__DEVICE_ADDRESSES": '["127.0.0.0/8"]',
     }
     command = [sys.executable, "-m", "perishield", "run", "--data", str(data), "--port", str(port), "--no-demo"]
     with _process(command, env={**os.environ, **settings}, stderr=subprocess.DEVNULL) as child:

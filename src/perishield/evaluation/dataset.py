@@ -1,12 +1,15 @@
 """Labelled clips: a JSON file that lists clips, the lines and zones drawn on them, and what crosses them when.
 
-    {"clips": [{"file", "width", "height", "lines": [{"id", "p1": [x, y], "p2": [x, y]}],
-                "zones": [{"id", "polygon": [[x, y], ...]}],
-                "events": [{"rule", "type", "t", "tol_s", "person"?, "direction"?}] or null,
+    {"clips": [{"file", "width"?, "height"?, "lines"?: [{"id", "p1": [x, y], "p2": [x, y]}],
+                "zones"?: [{"id", "polygon": [[x, y], ...]}],
+                "fences"?: [{"id", "outer": [[x, y], ...], "inner": [[x, y], ...], "direction"?, "within_s"?}],
+                "events"?: [{"rule", "type", "t", "tol_s"?, "person"?, "direction"?}] or null,
                 "sha256"?, "fps"?, "frames"?, "expect_no_person_events"?}]}
 
-Coordinates are pixels of the clip. Times are seconds from its first frame (frame index / fps). `events` null: nobody
-labelled the clip. Unknown keys are ignored.
+Coordinates are pixels of the clip (of the video itself where width and height are not given). Times are seconds from
+its first frame (frame index / fps). `events` null or absent: nobody labelled the clip. A fence's `direction` is which
+way across both of its lines leads inwards, as rules have it: `left_to_right` (the default) or `right_to_left`. Unknown
+keys are ignored.
 """
 
 from __future__ import annotations
@@ -21,9 +24,12 @@ from typing import Any, Literal, cast
 from perishield.model.errors import DatasetError
 from perishield.model.geometry import Point
 
-EventType = Literal["line_cross", "zone_enter", "zone_exit"]
-TYPES: tuple[EventType, ...] = ("line_cross", "zone_enter", "zone_exit")
+EventType = Literal["line_cross", "zone_enter", "zone_exit", "fence_cross"]
+TYPES: tuple[EventType, ...] = ("line_cross", "zone_enter", "zone_exit", "fence_cross")
 DIRECTIONS = ("left", "right", "up", "down")
+TOLERANCE_S = 1.0
+"""How far a finding may lie from an event that does not say."""
+_INWARDS = ("left_to_right", "right_to_left")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,15 @@ class LabelledZone:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelledFence:
+    id: str
+    outer: tuple[Point, ...]
+    inner: tuple[Point, ...]
+    direction: Literal["left_to_right", "right_to_left"] = "left_to_right"
+    within_s: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
 class Truth:
     """One thing that happens. `direction` names the way across the line on the screen; None where it is not said."""
 
@@ -53,7 +68,7 @@ class Truth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledClip:
-    """`fps`, `frames`: 0 where the dataset does not tell. `events`: None where nobody labelled the clip."""
+    """`width`, `height`, `fps`, `frames`: 0 where the dataset does not tell. `events`: None without labels."""
 
     file: str
     path: Path
@@ -64,6 +79,7 @@ class LabelledClip:
     frames: int
     lines: tuple[LabelledLine, ...]
     zones: tuple[LabelledZone, ...]
+    fences: tuple[LabelledFence, ...] = ()
     events: tuple[Truth, ...] | None
     expect_no_person_events: bool
 
@@ -124,8 +140,8 @@ class _Fields:
         return points
 
 
-def read_dataset(path: Path) -> tuple[LabelledClip, ...]:
-    """Every clip of a dataset; clip files lie beside it, by relative paths.
+def read_dataset(path: Path, *, missing_ok: bool = False) -> tuple[LabelledClip, ...]:
+    """Every clip of a dataset; clip files lie beside it, by relative paths, and must be there unless `missing_ok`.
 
     Raises DatasetError naming file and field.
     """
@@ -136,38 +152,46 @@ def read_dataset(path: Path) -> tuple[LabelledClip, ...]:
     except ValueError as error:
         raise DatasetError(f"{path}: is not JSON: {error}", file=str(path), field="") from error
     fields = _Fields(path, "", value)
-    clips = tuple(_clip(item) for item in fields.objects("clips"))
+    clips = tuple(_clip(item, missing_ok) for item in fields.objects("clips"))
     if not clips:
         raise fields.error("clips", "is missing or empty")
     return clips
 
 
-def _clip(item: _Fields) -> LabelledClip:
+def _clip(item: _Fields, missing_ok: bool) -> LabelledClip:
     file = item.text("file")
     path = item.path.parent / file
-    if not path.is_file():
+    if not path.is_file() and not missing_ok:
         raise item.error("file", f"names {file!r}, which is not there")
     lines = tuple(_line(line) for line in item.objects("lines"))
     zones = tuple(
         LabelledZone(zone.text("id"), zone.points("polygon", zone.get("polygon"), 3)) for zone in item.objects("zones")
     )
-    names = [line.id for line in lines] + [zone.id for zone in zones]
+    fences = tuple(_fence(fence) for fence in item.objects("fences"))
+    names = [line.id for line in lines] + [zone.id for zone in zones] + [fence.id for fence in fences]
     if len(set(names)) != len(names):
-        raise item.error("lines", "and zones use the same id twice")
+        raise item.error("lines", "zones and fences use the same id twice")
     events = None
     if item.get("events") is not None:
-        line_ids, zone_ids = {line.id for line in lines}, {zone.id for zone in zones}
-        events = tuple(_truth(event, line_ids, zone_ids) for event in item.objects("events"))
+        of_zones = {zone.id for zone in zones}
+        known = {
+            "line_cross": {line.id for line in lines},
+            "zone_enter": of_zones,
+            "zone_exit": of_zones,
+            "fence_cross": {fence.id for fence in fences},
+        }
+        events = tuple(_truth(event, known) for event in item.objects("events"))
     return LabelledClip(
         file=file,
         path=path,
         sha256=item.text("sha256", "").lower(),
-        width=int(item.number("width", above=0)),
-        height=int(item.number("height", above=0)),
+        width=0 if item.get("width") is None else int(item.number("width", above=0)),
+        height=0 if item.get("height") is None else int(item.number("height", above=0)),
         fps=item.number("fps", 0.0, above=0),
         frames=int(item.number("frames", 0.0, above=0)),
         lines=lines,
         zones=zones,
+        fences=fences,
         events=events,
         expect_no_person_events=bool(item.get("expect_no_person_events")),
     )
@@ -180,15 +204,24 @@ def _line(item: _Fields) -> LabelledLine:
     return LabelledLine(item.text("id"), start, end)
 
 
-def _truth(item: _Fields, lines: set[str], zones: set[str]) -> Truth:
+def _fence(item: _Fields) -> LabelledFence:
+    outer, inner = (item.points(field, item.get(field), 2) for field in ("outer", "inner"))
+    direction = item.text("direction", "left_to_right")
+    if direction not in _INWARDS:
+        raise item.error("direction", f"is {direction!r}; use one of {', '.join(_INWARDS)}")
+    within_s = item.number("within_s", 20.0, above=0)
+    return LabelledFence(
+        item.text("id"), outer, inner, "left_to_right" if direction == _INWARDS[0] else "right_to_left", within_s
+    )
+
+
+def _truth(item: _Fields, known: Mapping[str, set[str]]) -> Truth:
     kind = item.text("type")
     if kind not in TYPES:
         raise item.error("type", f"is {kind!r}; use one of {', '.join(TYPES)}")
     rule = item.text("rule")
-    if rule not in (lines if kind == "line_cross" else zones):
-        raise item.error(
-            "rule", f"names {rule!r}, which is no {'line' if kind == 'line_cross' else 'zone'} of the clip"
-        )
+    if rule not in known[kind]:
+        raise item.error("rule", f"names {rule!r}, which is no {kind.partition('_')[0]} of the clip")
     direction = item.get("direction")
     if direction is not None and direction not in DIRECTIONS:
         raise item.error("direction", f"is {direction!r}; use one of {', '.join(DIRECTIONS)}")
@@ -196,7 +229,7 @@ def _truth(item: _Fields, lines: set[str], zones: set[str]) -> Truth:
         rule=rule,
         type=kind,
         time_s=item.number("t"),
-        tolerance_s=item.number("tol_s", above=0),
+        tolerance_s=item.number("tol_s", TOLERANCE_S, above=0),
         direction=direction,
         person=item.text("person", ""),
     )

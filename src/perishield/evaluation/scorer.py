@@ -17,11 +17,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from perishield.evaluation.dataset import EventType, LabelledClip, Truth
+from perishield.model.geometry import Box, Point
+
+OPERATIONAL_ALERT, EVENT_RECORDING = 0.55, 60.0
+"""Recall biases of the Home Office's i-LIDS scheme for its two uses, as quoted; its user guide, in which they are laid
+down scenario by scenario, was not at hand to check them against."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One finding. `directions`: screen directions that describe the way across, the plainest first."""
+    """One finding. `directions`: screen directions that describe the way across, the plainest first.
+
+    `time_s`: the crossing; `raised_s`: the picture that decided it, when the alarm goes out (None: not known). `point`
+    and `path`: where, and how the track came there, as (seconds, x, y), normalised to the picture like `box`.
+    """
 
     rule: str
     type: EventType
@@ -30,6 +39,10 @@ class Found:
     label: str = ""
     score: float = 0.0
     track: int = 0
+    raised_s: float | None = None
+    point: Point | None = None
+    box: Box | None = None
+    path: tuple[tuple[float, float, float], ...] = ()
 
 
 @dataclass(slots=True)
@@ -68,6 +81,21 @@ class Score:
     def f1(self) -> float | None:
         weight = 2 * len(self.pairs) + len(self.missed) + len(self.false)
         return 2 * len(self.pairs) / weight if weight else None
+
+    def f_biased(self, alpha: float) -> float | None:
+        """(alpha + 1) R P / (R + alpha P): i-LIDS' F1 with recall bias `alpha`.
+
+        The same as F-beta (van Rijsbergen, "Information Retrieval", 1979, chapter 7) with beta squared = alpha. None
+        where nothing happens and nothing was found.
+        """
+        found, missed, false = len(self.pairs), len(self.missed), len(self.false)
+        weight = (1 + alpha) * found + alpha * missed + false
+        return (1 + alpha) * found / weight if weight else None
+
+    @property
+    def delays_s(self) -> list[float]:
+        """Seconds from each found event to the picture that raised its alarm; below 0 where the label lies later."""
+        return [found.raised_s - truth.time_s for truth, found in self.pairs if found.raised_s is not None]
 
     @property
     def mean_dt_s(self) -> float | None:

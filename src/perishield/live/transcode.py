@@ -1,7 +1,8 @@
-"""H.265 encoded anew as H.264 for browsers that cannot play it, while somebody watches, where it is switched on.
+"""Live video encoded anew as H.264 while somebody watches, where it is switched on: H.265 for browsers that cannot play
+it (`{camera}~h264`), and any video with privacy masks for those who may not see behind them (`{camera}~masked`).
 
-The result is a stream of its own, `{camera}~h264`, in chunks of the pool like every other, with the camera's epoch and
-stream time: every way out can serve it, and boxes stay in step.
+The result is a stream of its own, in chunks of the pool like every other, with the camera's epoch and stream time:
+every way out can serve it, and boxes stay in step.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import av
 
 _SUFFIX = "~h264"
+_MASKED = "~masked"
 _SEGMENT_S = 4.0
 _FILES_KEPT = 4
 _LARGEST_WIDTH = 1280
@@ -37,16 +39,35 @@ def transcoded(camera: str) -> str:
     return camera + _SUFFIX
 
 
+def masked(camera: str) -> str:
+    """The name of the camera's stream with privacy masks."""
+    return camera + _MASKED
+
+
+def is_masked(stream: str) -> bool:
+    return stream.endswith(_MASKED)
+
+
 def original(stream: str) -> str:
     """The camera whose stream this is; empty where it is not one of these."""
-    return stream.removesuffix(_SUFFIX) if stream.endswith(_SUFFIX) else ""
+    return next((stream.removesuffix(end) for end in (_SUFFIX, _MASKED) if stream.endswith(end)), "")
 
 
 class Transcoder:
-    """One camera's. Blocking, and heavy: run it in a thread of a process that may be busy."""
+    """One stream's: `name` is what it becomes. Blocking, and heavy: run it in a thread of a process that may be busy.
 
-    def __init__(self, camera: str, media: Path, on_chunk: Callable[[ChunkRef], None]) -> None:
-        self.camera = camera
+    `paint` makes of each picture what is to be seen, in that width and height.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        media: Path,
+        on_chunk: Callable[[ChunkRef], None],
+        paint: Callable[[av.VideoFrame, int, int], av.VideoFrame] | None = None,
+    ) -> None:
+        self.name = name
+        self._paint = paint
         self._media = media
         self._on_chunk = on_chunk
         self._decoder: av.VideoCodecContext | None = None
@@ -70,7 +91,7 @@ class Transcoder:
         if self._chunker is not None:
             self._chunker.close()
             self._chunker = None
-        shutil.rmtree(self._media / POOL / transcoded(self.camera), ignore_errors=True)
+        shutil.rmtree(self._media / POOL / self.name, ignore_errors=True)
 
     def _restart(self, ref: ChunkRef) -> None:
         import av
@@ -79,14 +100,14 @@ class Transcoder:
             self._chunker.close()
         self._epoch = ref.epoch
         self._encoder, self._video = None, None
-        decoder = av.CodecContext.create("hevc", "r")
+        codec = "hevc" if ref.codec is Codec.H265 else "h264"
+        decoder = av.CodecContext.create(codec, "r")
         if not isinstance(decoder, av.VideoCodecContext):
-            raise TypeError("hevc is no video decoder")
+            raise TypeError(f"{codec} is no video decoder")
         decoder.thread_count = 1
         self._decoder = decoder
-        name = transcoded(self.camera)
-        writer = SegmentWriter(MediaRoot(self._media), name, POOL, _SEGMENT_S, lambda _: None, lambda _: None)
-        self._chunker = Chunker(name, ref.epoch, writer, self._told)
+        writer = SegmentWriter(MediaRoot(self._media), self.name, POOL, _SEGMENT_S, lambda _: None, lambda _: None)
+        self._chunker = Chunker(self.name, ref.epoch, writer, self._told)
         self._chunker.closely = True
         self._chunker.low_delay = True
 
@@ -106,7 +127,10 @@ class Transcoder:
         if encoder is None or (encoder.width, encoder.height) != _size(frame):
             encoder = self._encoder = _open(*_size(frame))
         shown = frame.pts if frame.pts is not None else ref.stream_time
-        small = frame.reformat(encoder.width, encoder.height, "yuv420p")
+        if self._paint is not None:
+            small = self._paint(frame, encoder.width, encoder.height)
+        else:
+            small = frame.reformat(encoder.width, encoder.height, "yuv420p")
         small.pts, small.time_base = shown, fractions.Fraction(1, TIMESCALE)
         small.pict_type = 0
         for packet in encoder.encode(small):

@@ -56,7 +56,7 @@ class SourceError(PeriShieldError):
     """A camera cannot be read.
 
     Codes: `auth_failed`, `unreachable`, `refused`, `dns`, `timeout`, `not_found`, `not_a_video`,
-    `unsupported_codec`, `truncated`, `protocol`, `busy`, `gone`, `tls_untrusted`, `tls_failed`.
+    `unsupported_codec`, `truncated`, `protocol`, `busy`, `gone`, `tls_untrusted`, `tls_failed`, `address_forbidden`.
     `retry_after_s` asks for a longer pause than the usual back-off (wrong passwords lock accounts).
     """
 
@@ -70,14 +70,19 @@ class SourceError(PeriShieldError):
 class StorageError(PeriShieldError):
     """Footage cannot be written or read.
 
-    Codes: `disk_full`, `not_writable`, `mount_gone`, `overload`, `missing`, `corrupt`.
+    Codes: `disk_full`, `not_writable`, `mount_gone`, `overload`, `missing`, `corrupt`; of evidence also `too_large`,
+    `evidence_changed`, `cancelled`.
     """
 
     code = "not_writable"
 
 
 class ModelError(PeriShieldError):
-    """A network cannot be used: `model_missing`, `model_foreign`, `model_corrupt`, `model_download`."""
+    """A network cannot be used.
+
+    Codes: `model_missing`, `model_foreign`, `model_corrupt`, `model_download`, `model_card`, `model_provider`,
+    `model_selftest`, `model_exists`, `model_in_use`, `model_name`, `model_store`, `model_quantize`.
+    """
 
     code = "model_foreign"
 
@@ -86,6 +91,12 @@ class RuleError(PeriShieldError):
     """A rule's geometry or parameters make no sense: `rule_invalid`."""
 
     code = "rule_invalid"
+
+
+class GroundError(PeriShieldError):
+    """The points that calibrate a camera's ground make no plane: `ground_invalid`."""
+
+    code = "ground_invalid"
 
 
 class PortTakenError(PeriShieldError):
@@ -104,3 +115,9 @@ class DatasetError(PeriShieldError):
     """A labelled set of clips cannot be read: `dataset_invalid`."""
 
     code = "dataset_invalid"
+
+
+class ChannelError(PeriShieldError):
+    """A channel makes no sense, or may not be connected to: `channel_invalid`, `channel_forbidden`."""
+
+    code = "channel_invalid"

@@ -62,17 +62,23 @@ def inside(point: Point, polygon: Sequence[Point]) -> bool:
     return within
 
 
+def foot_on(point: Point, start: Point, end: Point) -> Point:
+    """The point of the segment start->end that is nearest to `point`."""
+    along_x, along_y = end[0] - start[0], end[1] - start[1]
+    reach = along_x * along_x + along_y * along_y
+    position = ((point[0] - start[0]) * along_x + (point[1] - start[1]) * along_y) / reach if reach else 0.0
+    position = min(max(position, 0.0), 1.0)
+    return start[0] + position * along_x, start[1] + position * along_y
+
+
 def distance(point: Point, start: Point, end: Point) -> float:
     """From the nearest point of the segment start->end.
 
     >>> distance((13, 4), (0, 0), (10, 0))
     5.0
     """
-    along_x, along_y = end[0] - start[0], end[1] - start[1]
-    reach = along_x * along_x + along_y * along_y
-    position = ((point[0] - start[0]) * along_x + (point[1] - start[1]) * along_y) / reach if reach else 0.0
-    position = min(max(position, 0.0), 1.0)
-    return math.hypot(point[0] - start[0] - position * along_x, point[1] - start[1] - position * along_y)
+    x, y = foot_on(point, start, end)
+    return math.hypot(point[0] - x, point[1] - y)
 
 
 def prolonged(start: Point, end: Point, by: float) -> Point:

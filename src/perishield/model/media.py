@@ -11,7 +11,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-TIMESCALE = 90_000
+from perishield.model.packet import TIMESCALE, Packet
+
+__all__ = [
+    "TIMESCALE",
+    "AudioCodec",
+    "AudioFormat",
+    "ChunkRef",
+    "Codec",
+    "Packet",
+    "PacketSink",
+    "SegmentRow",
+    "StreamCondition",
+    "StreamState",
+    "VideoFormat",
+]
 
 
 class Codec(StrEnum):
@@ -56,37 +70,14 @@ class AudioFormat:
     mime: str = ""
 
 
-class Packet:
-    """One access unit, as MP4 stores it: NAL units each behind a 4-byte big-endian length.
-
-    `data` is a list of slices to be written in order (`os.writev`, `b"".join`); `size` is their total in bytes.
-    `dts` and `pts` are stream ticks; they differ only where the stream has B-frames.
-
-    Sound uses the same class: `data` is one coded frame (raw AAC, an Opus packet, some milliseconds of G.711), `key` is
-    True, and `dts` equals `pts`, in the same ticks and on the same stream time as the video.
-    """
-
-    __slots__ = ("arrival", "data", "dts", "key", "pts", "size", "wall")
-
-    def __init__(
-        self, data: list[bytes], size: int, dts: int, pts: int, key: bool, wall: float, arrival: float
-    ) -> None:
-        self.data = data
-        self.size = size
-        self.dts = dts
-        self.pts = pts
-        self.key = key
-        self.wall = wall
-        self.arrival = arrival
-
-
 class PacketSink(Protocol):
     """Where a source delivers. Calls are synchronous, in order, and on the source's event loop.
 
     `format` is called before the first packet and whenever parameter sets change; the next packet is then a key
     frame. `discontinuity` is called when packets were lost or time jumped; the next packet is a key frame too.
     `audio_format` tells what sound comes, or None when there is none any more; without it no `audio` is called. Sound
-    is in order by itself, and comes at most a few hundred milliseconds before or after its pictures.
+    is in order by itself, and comes at most a few hundred milliseconds before or after its pictures. `rest` says that
+    what was read together is delivered and more may take a while; a source need not say so.
     """
 
     def format(self, video: VideoFormat) -> None: ...
@@ -98,6 +89,8 @@ class PacketSink(Protocol):
     def audio_format(self, audio: AudioFormat | None) -> None: ...
 
     def audio(self, packet: Packet) -> None: ...
+
+    def rest(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

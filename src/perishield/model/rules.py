@@ -6,26 +6,41 @@ as seen on the screen.
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
+import msgspec
+
 from perishield.model.errors import RuleError
-from perishield.model.geometry import Point, area
+from perishield.model.geometry import Point
+from perishield.model.schedule import Schedule
 
 Direction = Literal["any", "left_to_right", "right_to_left"]
+OneWay = Literal["left_to_right", "right_to_left"]
 Anchor = Literal["foot", "centre"]
+Arming = Literal["scheduled", "armed", "disarmed"]
+SizeUnit = Literal["share", "px", "m"]
+SpeedUnit = Literal["heights", "m"]
+LengthUnit = Literal["share", "heights", "m"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleBase:
-    """What every rule has.
+    """What every rule has. Zero switches a limit off.
 
     `labels`: classes that it judges; a motion detector's finds are judged by every rule.
-    `level`: 1 (most urgent) to 4. `min_hits`: detections that a track needs before it counts.
-    `cooldown_s`: the same track raises the same rule no sooner than this again.
+    `level`: 1 (most urgent) to 4.
+    `min_hits` of `of_pictures`: detections that a track needs, ever (0) or among its last pictures.
+    `cooldown_s`: the same track raises the same rule no sooner than this again; `rule_cooldown_s`: any track.
+    `min_height`, `max_height`: of the box, as a share of the picture's height, in pixels or metres.
+    `min_speed`, `max_speed`: in box heights or metres a second.
+    `band`, `band_px`: the anchor is clear of a line beyond this share of the box's height, and this many pixels.
+    `schedule_id`: the named schedule that counts instead of `schedule`; workers get its hours, not its name.
+    `arming`: `scheduled` watches during the schedule (always where there is none), `armed` always, `disarmed` never.
+    `one_shot`: after one event it is spent, until `rearm_after_s` have passed or somebody arms it anew (`rearmed`,
+    Unix seconds).
+    `condition`: CEL over the event's fields (see `perishield.rules.condition`); empty: none.
     """
 
     id: str
@@ -36,8 +51,25 @@ class RuleBase:
     labels: tuple[str, ...] = ("person",)
     min_score: float = 0.0
     min_hits: int = 3
+    of_pictures: int = 0
     anchor: Anchor = "foot"
     cooldown_s: float = 10.0
+    rule_cooldown_s: float = 0.0
+    min_height: float = 0.0
+    max_height: float = 0.0
+    height_unit: SizeUnit = "share"
+    min_speed: float = 0.0
+    max_speed: float = 0.0
+    speed_unit: SpeedUnit = "heights"
+    band: float = 0.06
+    band_px: float = 1.5
+    schedule: Schedule | None = None
+    schedule_id: str | None = None
+    arming: Arming = "scheduled"
+    one_shot: bool = False
+    rearm_after_s: float = 0.0
+    rearmed: float = 0.0
+    condition: str = ""
     revision: int = 0
 
 
@@ -52,33 +84,130 @@ class Tripwire(RuleBase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone(RuleBase):
-    """A polygon that nobody may enter (or leave)."""
+    """A polygon that nobody may enter, leave, or be inside of for `stay_s`, told again every `every_s` (0: once)."""
 
     kind: Literal["zone"] = "zone"
     polygon: tuple[Point, ...]
-    on: tuple[Literal["enter", "exit"], ...] = ("enter",)
+    on: tuple[Literal["enter", "exit", "inside"], ...] = ("enter",)
+    stay_s: float = 0.0
+    every_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fence(RuleBase):
-    """Two lines: who crosses the outer and then the inner, in that order and within the time, came over the fence.
+    """Lines: who crosses the outer, those `between` and then the inner, in that order and within the time, came over.
 
-    `direction` tells which way across both lines leads inwards; draw both the same way.
+    `direction` tells which way across all lines leads inwards; draw them the same way. Without an inner line, who
+    crosses the outer one and gets `depth` beyond it came over.
     """
 
     kind: Literal["fence"] = "fence"
     outer: tuple[Point, ...]
-    inner: tuple[Point, ...]
-    direction: Literal["left_to_right", "right_to_left"] = "left_to_right"
+    inner: tuple[Point, ...] = ()
+    between: tuple[tuple[Point, ...], ...] = ()
+    depth: float = 0.0
+    depth_unit: LengthUnit = "heights"
+    direction: OneWay = "left_to_right"
     within_s: float = 20.0
 
 
-Rule = Tripwire | Zone | Fence
-KINDS: Mapping[str, type[Tripwire] | type[Zone] | type[Fence]] = {
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loiter(RuleBase):
+    """Who stays in the polygon longer than `stay_s`; with a `radius`, within that distance of where he stood.
+
+    Absences up to `forgive_s` interrupt nothing. Told again every `every_s` (0: once a stay).
+    """
+
+    kind: Literal["loiter"] = "loiter"
+    polygon: tuple[Point, ...]
+    stay_s: float = 30.0
+    radius: float = 0.0
+    radius_unit: LengthUnit = "heights"
+    forgive_s: float = 3.0
+    every_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongWay(RuleBase):
+    """Who moves in the polygon against `way` (from its first point to its second) for `distance` and `least_s`."""
+
+    kind: Literal["wrong_way"] = "wrong_way"
+    polygon: tuple[Point, ...]
+    way: tuple[Point, ...]
+    tolerance_deg: float = 60.0
+    distance: float = 1.0
+    distance_unit: LengthUnit = "heights"
+    least_s: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count(RuleBase):
+    """At least `at_least`, or at most `at_most`, in the polygon at once for `for_s`; a guard post stands empty.
+
+    Who is out of sight stays counted for `forgive_s`. Told again every `every_s` (0: once).
+    """
+
+    kind: Literal["count"] = "count"
+    polygon: tuple[Point, ...]
+    at_least: int | None = None
+    at_most: int | None = None
+    for_s: float = 5.0
+    forgive_s: float = 3.0
+    every_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineCount(RuleBase):
+    """Crossings of a line, counted by direction; an event every `each` of them, or every `every_s` (0: none)."""
+
+    kind: Literal["line_count"] = "line_count"
+    line: tuple[Point, ...]
+    direction: Direction = "any"
+    each: int = 0
+    every_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftObject(RuleBase):
+    """Something that stands in the polygon for `stay_s` where nothing stood in the first `settle_s`.
+
+    Nobody is missed who passes before it for up to `forgive_s`. `still`: share of its own height that it may shift.
+    """
+
+    kind: Literal["left_object"] = "left_object"
+    polygon: tuple[Point, ...]
+    stay_s: float = 60.0
+    settle_s: float = 10.0
+    forgive_s: float = 10.0
+    still: float = 0.25
+
+
+Rule = Tripwire | Zone | Fence | Loiter | WrongWay | Count | LineCount | LeftObject
+KINDS: Mapping[str, type[Rule]] = {
     "tripwire": Tripwire,
     "zone": Zone,
     "fence": Fence,
+    "loiter": Loiter,
+    "wrong_way": WrongWay,
+    "count": Count,
+    "line_count": LineCount,
+    "left_object": LeftObject,
 }
+
+
+def in_metres(rule: Rule) -> str:
+    """The first field by which the rule measures metres, which takes a calibrated camera; empty where there is none."""
+    if rule.height_unit == "m" and (rule.min_height or rule.max_height):
+        return "min_height" if rule.min_height else "max_height"
+    if rule.speed_unit == "m" and (rule.min_speed or rule.max_speed):
+        return "min_speed" if rule.min_speed else "max_speed"
+    if isinstance(rule, Fence) and not rule.inner and rule.depth_unit == "m":
+        return "depth"
+    if isinstance(rule, Loiter) and rule.radius and rule.radius_unit == "m":
+        return "radius"
+    if isinstance(rule, WrongWay) and rule.distance and rule.distance_unit == "m":
+        return "distance"
+    return ""
 
 
 def rule_to_dict(rule: Rule) -> dict[str, Any]:
@@ -87,7 +216,7 @@ def rule_to_dict(rule: Rule) -> dict[str, Any]:
 
 
 def rule_from_dict(data: Mapping[str, Any]) -> Rule:
-    """The rule that `rule_to_dict` wrote, validated.
+    """The rule that `rule_to_dict` wrote, validated. What is left out has its default.
 
     Raises RuleError naming the field that is wrong.
     """
@@ -95,66 +224,23 @@ def rule_from_dict(data: Mapping[str, Any]) -> Rule:
     cls = KINDS.get(str(kind))
     if cls is None:
         raise RuleError(f"rule: unknown kind {kind!r}; use one of {', '.join(KINDS)}", field="kind")
-    fields = dict(data)
+    name = data.get("name", "?")
+    for key in data.keys() - {field.name for field in fields(cls)}:
+        raise RuleError(f"rule {name!r}: a {kind} has no {key!r}", field=str(key))
     try:
-        for key in ("line", "polygon", "outer", "inner"):
-            if key in fields:
-                fields[key] = tuple((float(x), float(y)) for x, y in fields[key])
-        for key in ("labels", "on"):
-            if key in fields:
-                fields[key] = tuple(str(item) for item in fields[key])
-        rule = cls(**fields)
-    except (TypeError, ValueError) as error:
-        raise RuleError(f"rule {data.get('name', '?')!r}: {error}", field="") from error
+        rule = msgspec.convert(dict(data), cls)
+    except msgspec.ValidationError as error:
+        text, _, place = str(error).partition(" - at `$.")
+        field = place.rstrip("`").partition("[")[0]
+        raise RuleError(
+            f"rule {name!r}: {field}: {text}" if field else f"rule {name!r}: {text}", field=field
+        ) from error
     check(rule)
     return rule
 
 
-def _check_points(rule: RuleBase, field: str, points: Sequence[Point], least: int) -> None:
-    if len(points) < least:
-        raise RuleError(f"rule {rule.name!r}: {field} needs at least {least} points", field=field)
-    if len(points) > 64:
-        raise RuleError(f"rule {rule.name!r}: {field} has more than 64 points", field=field)
-    for x, y in points:
-        if not (math.isfinite(x) and math.isfinite(y) and 0 <= x <= 1 and 0 <= y <= 1):
-            raise RuleError(
-                f"rule {rule.name!r}: {field} has the point ({x:g}, {y:g}) outside the picture; "
-                "coordinates run from 0 to 1",
-                field=field,
-            )
-    for first, second in itertools.pairwise(points):
-        if first == second:
-            raise RuleError(f"rule {rule.name!r}: {field} has the same point twice in a row", field=field)
-
-
 def check(rule: Rule) -> None:
     """Raise RuleError where the rule makes no sense."""
-    if not rule.name.strip():
-        raise RuleError("rule: give it a name", field="name")
-    if rule.level not in (1, 2, 3, 4):
-        raise RuleError(f"rule {rule.name!r}: level is 1 (most urgent) to 4, not {rule.level}", field="level")
-    if not 0 <= rule.min_score <= 1:
-        raise RuleError(f"rule {rule.name!r}: min_score is 0 to 1", field="min_score")
-    if not 1 <= rule.min_hits <= 100:
-        raise RuleError(f"rule {rule.name!r}: min_hits is 1 to 100", field="min_hits")
-    if not 0 <= rule.cooldown_s <= 86_400:
-        raise RuleError(f"rule {rule.name!r}: cooldown_s is 0 to 86400", field="cooldown_s")
-    if not rule.labels:
-        raise RuleError(f"rule {rule.name!r}: choose at least one class", field="labels")
-    if isinstance(rule, Tripwire):
-        _check_points(rule, "line", rule.line, 2)
-        if rule.direction not in ("any", "left_to_right", "right_to_left"):
-            raise RuleError(f"rule {rule.name!r}: unknown direction {rule.direction!r}", field="direction")
-    elif isinstance(rule, Zone):
-        _check_points(rule, "polygon", rule.polygon, 3)
-        if area(rule.polygon) < 1e-5:
-            raise RuleError(f"rule {rule.name!r}: the zone has no area", field="polygon")
-        if not rule.on or not set(rule.on) <= {"enter", "exit"}:
-            raise RuleError(f"rule {rule.name!r}: 'on' takes enter, exit or both", field="on")
-    else:
-        _check_points(rule, "outer", rule.outer, 2)
-        _check_points(rule, "inner", rule.inner, 2)
-        if rule.direction not in ("left_to_right", "right_to_left"):
-            raise RuleError(f"rule {rule.name!r}: unknown direction {rule.direction!r}", field="direction")
-        if not 0.1 <= rule.within_s <= 3600:
-            raise RuleError(f"rule {rule.name!r}: within_s is 0.1 to 3600", field="within_s")
+    from perishield.model.rule_checks import check_rule
+
+    check_rule(rule)

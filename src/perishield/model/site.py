@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from perishield.model.doubts import Doubts
+from perishield.model.ground import GroundPlane
+from perishield.model.health import HealthWatch
+
 CAMERA_ID = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 """Lower-case letters, digits, dash and underscore: it is a folder's name and part of addresses."""
 
@@ -18,6 +22,12 @@ class Analysis:
     enabled: bool = True
     fps: float = 6.0
     min_score: float = 0.3
+    doubts: Doubts = field(default_factory=Doubts)
+    health: HealthWatch = field(default_factory=HealthWatch)
+    steady: bool = False
+    """Take the camera's own shaking out before objects are followed (masts in the wind)."""
+    livestock: bool = False
+    """Horses or cattle are about: who is taken for one is none who creeps."""
 
 
 class RecordMode(StrEnum):
@@ -87,6 +97,8 @@ class Camera:
     """Take in sound where the camera sends some."""
     tls_fingerprint: str = ""
     """SHA-256 (hex) of an RTSPS camera's own certificate; empty: it must be signed by an authority that is trusted."""
+    ground: GroundPlane | None = None
+    """Where on the site's plan the ground in the picture lies, once calibrated."""
     revision: int = 0
 
 
@@ -94,9 +106,11 @@ class Camera:
 class Site:
     """What every worker needs to know, published whole whenever it changes.
 
-    `rules` stay plain dictionaries here, so that the ingest process need not know them (`rules.rule_from_dict`).
+    `rules` and `tasks` stay plain dictionaries here, so that the ingest process need not know them
+    (`rules.rule_from_dict`, `tasks.Task`).
     """
 
     revision: int
     cameras: tuple[Camera, ...]
     rules: tuple[dict[str, Any], ...] = ()
+    tasks: tuple[dict[str, Any], ...] = ()

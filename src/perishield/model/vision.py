@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from perishield.model.geometry import Box
+import msgspec
+
+from perishield.model.geometry import Box, Point
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,6 +18,8 @@ MOTION = "motion"
 """The label of what the built-in motion detector finds: something moved, nobody knows what."""
 
 PERSON = "person"
+SMALL_ANIMALS = frozenset({"bird", "cat", "dog", "sheep"})
+LARGE_ANIMALS = frozenset({"horse", "cow", "elephant", "bear", "zebra", "giraffe"})
 VEHICLES = ("bicycle", "car", "motorcycle", "bus", "train", "truck", "boat")
 
 
@@ -34,9 +39,11 @@ class Detections:
         return len(self.boxes)
 
 
-@dataclass(frozen=True, slots=True)
-class TrackBox:
-    """One followed object in one picture."""
+class TrackBox(msgspec.Struct, frozen=True):
+    """One followed object in one picture.
+
+    A struct of the codec and no dataclass: hundreds are made for every picture, and this is made ten times as fast.
+    """
 
     id: int
     label: str
@@ -46,6 +53,17 @@ class TrackBox:
     """Pictures in which the object was really detected so far."""
     seen: bool = True
     """False where the box is only predicted."""
+    velocity: Point = (0.0, 0.0)
+    """Filtered speed of the foot (middle of the lower edge), pixels a second."""
+    said: str = ""
+    """What the detector calls it, where `label` is something else on second thoughts."""
+    parent: int = 0
+    """The object behind which it was hidden until it was first seen, where both have been seen since; 0 for none."""
+
+    @property
+    def pace(self) -> float:
+        """Its speed in box heights a second, which needs no calibration."""
+        return math.hypot(*self.velocity) / max(self.box[3] - self.box[1], 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 Nothing is re-encoded. A clip begins with the key frame at or before the time asked for and is made of whole chunks;
 only their decode times are rewritten, so that they run on from zero. Where footage is missing the next frame follows at
-once, and the note says how much is missing. It ends where the camera changed its codec or picture. Its sound is that of
+once, and a remark says how much is missing. It ends where the camera changed its codec or picture. Its sound is that of
 the first segment which has any; where another's is of another kind, or there is none, the clip is silent.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from perishield.model.errors import StorageError
 from perishield.model.media import TIMESCALE, SegmentRow
+from perishield.model.remarks import Remark, begins_late, ends_early, left_out, sentence
 from perishield.recording.index import list_segments
 from perishield.streams.fmp4 import (
     index_room,
@@ -34,13 +35,18 @@ _MOST_INDEXED = 4096
 
 @dataclass(frozen=True, slots=True)
 class ClipResult:
-    """What a clip really holds. `start`: Unix seconds UTC of its first frame. `note`: what differs from the wish."""
+    """What a clip really holds. `start`: Unix seconds UTC of its first frame. `remarks`: what differs from the wish."""
 
     start: float
     duration_s: float
     frames: int
     bytes: int
-    note: str
+    remarks: tuple[Remark, ...]
+
+    @property
+    def note(self) -> str:
+        """The remarks in one line."""
+        return sentence(self.remarks)
 
 
 class Clip:
@@ -62,7 +68,7 @@ class Clip:
         self._end = end
         self._missing = 0.0
         self._holes = 0
-        self._notes: list[str] = []
+        self._remarks: list[Remark] = []
         self._changed = False
         self._number = 0
         self._rows: list[SegmentRow] = []
@@ -71,17 +77,17 @@ class Clip:
         self._stream_end = 0
 
     @property
-    def note(self) -> str:
-        """What differs from the wish, as sentences in one line; empty when nothing does."""
-        notes = list(self._notes)
+    def remarks(self) -> tuple[Remark, ...]:
+        """What differs from the wish."""
+        found = list(self._remarks)
         if self.frames:
             if self.wall > self._start + _SHORT_S:
-                notes.insert(0, f"begins {self.wall - self._start:.1f} s late: no earlier footage")
+                found.insert(0, begins_late(self.wall - self._start))
             if self._holes:
-                notes.append(f"{self._missing:.1f} s missing in {self._holes} place(s), left out")
+                found.append(left_out(self._missing, self._holes))
             if not self._changed and self._wall_end < self._end - _SHORT_S:
-                notes.append(f"ends {self._end - self._wall_end:.1f} s early: no later footage")
-        return "; ".join(notes)
+                found.append(ends_early(self._end - self._wall_end))
+        return tuple(found)
 
     def chunks(self) -> Iterator[bytearray]:
         """moof+mdat pairs in order. Raises StorageError (`missing`) where there is no footage at all."""
@@ -103,16 +109,19 @@ class Clip:
         try:
             fd = os.open(self._media / row.path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
-            # Retention was faster; the hole shows in the note.
+            # Retention was faster; the hole shows in the remarks.
             return
         try:
             init = read_init(fd)
             if init is None:
-                self._notes.append(f"{row.path.rsplit('/', 1)[-1]} cannot be read")
+                name = row.path.rpartition("/")[2]
+                self._remarks.append(Remark("file_unreadable", f"{name} cannot be read", {"file": name}))
                 return
             if self.init is not None and init.sample_entry != self.init.sample_entry:
                 self._changed = True
-                self._notes.append(f"ends {self._end - row.start:.1f} s early: the camera's picture format changed")
+                early = self._end - row.start
+                text = f"ends {early:.1f} s early: the camera's picture format changed"
+                self._remarks.append(Remark("format_changed", text, {"seconds": round(early, 1)}))
                 return
             for chunk in walk(fd, self._first_offset(row, init)):
                 wall = row.start + chunk.decode_time / TIMESCALE
@@ -203,4 +212,4 @@ def cut_clip(media: Path, camera: str, start: float, end: float, target: Path) -
         raise storage_error(camera, target.parent, error) from error
     finally:
         with_no_trace(str(temporary))
-    return ClipResult(clip.wall, clip.ticks / TIMESCALE, clip.frames, size, clip.note)
+    return ClipResult(clip.wall, clip.ticks / TIMESCALE, clip.frames, size, clip.remarks)

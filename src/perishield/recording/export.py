@@ -18,6 +18,7 @@ from typing import IO
 
 from perishield.model.errors import PeriShieldError, StorageError
 from perishield.model.media import TIMESCALE, SegmentRow
+from perishield.model.remarks import Remark, begins_late, ends_early, left_out
 from perishield.recording.mp4_file import Mp4File
 from perishield.recording.playback_head import VIDEO_TRACK, init_segment, same_decoder
 from perishield.recording.playback_plan import Gaps, Part, Piece, any_sound, missing, plan
@@ -100,18 +101,18 @@ def export(
     return done
 
 
-def notes(files: Sequence[ExportedFile], start: float, end: float) -> str:
-    """What of [start, end) is missing, as sentences in one line; empty when nothing is."""
+def lacks(files: Sequence[ExportedFile], start: float, end: float) -> list[Remark]:
+    """What of [start, end) is missing."""
     parts = [span for file in files for span in file.spans]
-    found = []
+    found: list[Remark] = []
     if parts[0][0] > start + _SHORT_S:
-        found.append(f"begins {parts[0][0] - start:.1f} s late: no earlier footage")
+        found.append(begins_late(parts[0][0] - start))
     holes = [after[0] - before[1] for before, after in pairwise(parts) if after[0] - before[1] > _SHORT_S / 2]
     if holes:
-        found.append(f"{sum(holes):.1f} s missing in {len(holes)} place(s), left out")
+        found.append(left_out(sum(holes), len(holes)))
     if parts[-1][1] < end - _SHORT_S:
-        found.append(f"ends {end - parts[-1][1]:.1f} s early: no later footage")
-    return "; ".join(found)
+        found.append(ends_early(end - parts[-1][1]))
+    return found
 
 
 def _check_room(camera: str, folder: Path, needed: int, min_free: int) -> None:

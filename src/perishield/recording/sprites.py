@@ -5,15 +5,16 @@ Tile n shows the key frame at or before `start + n * STEP_S`, black where there 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from perishield.model.errors import StorageError
+from perishield.model.evidence import Polygon
 from perishield.model.media import SegmentRow
 from perishield.recording.keyframes import KeyFrame, group, key_frame_at
 from perishield.recording.playback_plan import missing
 from perishield.recording.segment_reader import Footage
-from perishield.vision.still import StillDecoder, fitted
+from perishield.vision.still import StillDecoder, fitted, fitted_size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,6 +62,28 @@ def sheet(footage: Footage, decoder: StillDecoder, camera: str, rows: Sequence[S
         drawn += 1
     if not drawn:
         raise missing(camera)
+    return bytes(simplejpeg.encode_jpeg(pixels, quality=_QUALITY, colorspace="RGB", colorsubsampling="420"))
+
+
+def masked_sheet(jpeg: bytes, sizes: Collection[tuple[int, int]], masks: Sequence[Polygon]) -> bytes:
+    """A sheet with privacy masks in black; `sizes`: (width, height) of all pictures that may be on it. Blocks.
+
+    Where nobody knows the sizes any more, all of it is black.
+    """
+    import numpy as np
+    import simplejpeg
+
+    from perishield.vision.annotate import decode_jpeg
+    from perishield.vision.privacy import covered
+
+    hidden: NDArray[np.bool_] = np.zeros((TILE_HEIGHT, TILE_WIDTH), np.bool_)
+    hidden[:] = not sizes
+    for wide, high in sizes:
+        width, height = fitted_size(wide, high, TILE_WIDTH, TILE_HEIGHT)
+        top, left = (TILE_HEIGHT - height) // 2, (TILE_WIDTH - width) // 2
+        hidden[top : top + height, left : left + width] |= covered(masks, width, height)
+    pixels = decode_jpeg(jpeg)
+    pixels[np.tile(hidden, (ROWS, COLUMNS))] = 0
     return bytes(simplejpeg.encode_jpeg(pixels, quality=_QUALITY, colorspace="RGB", colorsubsampling="420"))
 
 

@@ -24,6 +24,7 @@ from perishield.bus import LocalBus, topics
 from perishield.bus.process import EXIT_CONFIG, read_config, say_ready, stop_on_signal
 from perishield.bus.site_file import read_site
 from perishield.log import Log, LogFormat
+from perishield.model.device_reach import DeviceReach
 from perishield.model.errors import ConfigError, PeriShieldError
 from perishield.model.media import SegmentRow
 from perishield.model.site import Camera
@@ -62,6 +63,7 @@ class IngestConfig:
     queue_bytes: int = 32 * 1024 * 1024
     sync_s: float = 0.2
     file_root: Path | None = None
+    reach: DeviceReach | None = None
     first_retry_s: float = 1.0
     log_level: str = "info"
     log_format: LogFormat = "text"
@@ -95,6 +97,7 @@ class Ingest:
                 chunk_bytes=config.chunk_bytes,
                 low_delay_chunk_s=config.low_delay_chunk_s,
                 file_root=config.file_root,
+                reach=config.reach,
             ),
             epochs=Epochs(config.data_dir / "epoch"),
             writing=self._storage.writing,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from perishield.log import Log
+from perishield.model.device_reach import DeviceReach
 from perishield.model.errors import PeriShieldError, StorageError
 from perishield.model.media import ChunkRef, SegmentRow, StreamCondition, StreamState
 from perishield.model.site import Camera
@@ -43,6 +44,8 @@ class Cutting:
     chunk_bytes: int
     low_delay_chunk_s: float
     file_root: Path | None
+    reach: DeviceReach | None = None
+    """Where cameras may be; None: anywhere."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -158,6 +161,7 @@ class StreamIngest:
                 epoch=epoch,
                 first_retry_s=self._workshop.first_retry_s,
                 file_root=cutting.file_root,
+                reach=cutting.reach,
             )
             self.set_low_delay(self._low_delay, closely=self._closely)
             await self._source.run()

@@ -18,6 +18,7 @@ from perishield.evaluation.demo_site import DemoSite
 from perishield.model.errors import PortTakenError, StorageError
 from perishield.roles.supervisor import ProcessSpec, Supervisor
 from perishield.settings import Settings
+from perishield.settings_people import accounts_plan
 from perishield.settings_storage import storage_plan
 
 
@@ -44,6 +45,7 @@ def specs(plan: NodePlan) -> list[ProcessSpec]:
     data = settings.data.dir.absolute()
     places = {"data_dir": data, "run_dir": data / "run", "media_dir": data / "media"}
     logs = {"log_level": settings.log.level, "log_format": settings.log.format}
+    reach = _device_reach(plan)
     found: list[ProcessSpec] = []
     if plan.demo is not None:
         found.append(
@@ -77,6 +79,7 @@ def specs(plan: NodePlan) -> list[ProcessSpec]:
                     "when_full": ingest.when_full,
                     "queue_bytes": ingest.queue_mib * 1024 * 1024,
                     "sync_s": ingest.sync_s,
+                    "reach": reach,
                     "file_root": None if ingest.file_root is None else ingest.file_root.absolute(),
                     **logs,
                 },
@@ -91,17 +94,28 @@ def specs(plan: NodePlan) -> list[ProcessSpec]:
                     **places,
                     "models_dir": data / "models",
                     "detector": settings.vision.detector,
+                    "provider": settings.vision.provider,
+                    "gpu_mem_mib": settings.vision.gpu_mem_mib,
                     "threads": settings.vision.threads or max(1, (os.cpu_count() or 2) - 1),
+                    "decoder": settings.vision.decoder,
+                    "pieces": settings.vision.pieces,
+                    "decoders": settings.vision.decoders or min(4, max(1, (os.cpu_count() or 2) // 2)),
                     **logs,
                 },
             )
         )
-    if "server" in settings.node.roles and settings.live.transcode_h265:
+    if "server" in settings.node.roles and (settings.live.transcode_h265 or settings.live.masked):
         found.append(
             ProcessSpec(
                 "transcode",
                 "perishield.roles.transcode",
-                {"run_dir": places["run_dir"], "media_dir": places["media_dir"], **logs},
+                {
+                    "run_dir": places["run_dir"],
+                    "media_dir": places["media_dir"],
+                    "h265": settings.live.transcode_h265,
+                    "masked": settings.live.masked,
+                    **logs,
+                },
             )
         )
     if "server" in settings.node.roles and (settings.live.rtsp_port or settings.live.webrtc_peers):
@@ -128,14 +142,36 @@ def specs(plan: NodePlan) -> list[ProcessSpec]:
                 {
                     **places,
                     "models_dir": data / "models",
+                    "detector": settings.vision.detector,
+                    "pieces": settings.vision.pieces,
                     "host": settings.server.host,
                     "port": settings.server.port,
                     "public_url": settings.server.public_url,
-                    "token_minutes": settings.server.token_minutes,
+                    "accounts": accounts_plan(
+                        settings.accounts,
+                        settings.oidc,
+                        idle_minutes=settings.server.token_minutes,
+                        requests_per_s=settings.server.requests_per_s,
+                        cors=settings.server.cors_origins,
+                    ),
                     "database_url": settings.database.url,
+                    "secret_keys": settings.database.keys(),
                     "storage": storage_plan(settings.storage),
                     "pool_minutes": settings.ingest.pool_minutes,
+                    "track_days": settings.tracks.keep_days,
+                    "grouping": {
+                        "within_s": settings.alarms.group_s,
+                        "longest_s": settings.alarms.group_longest_s,
+                        "neighbours": settings.alarms.neighbours,
+                        "near_m": settings.alarms.near_m,
+                    },
                     "pre_s": settings.alarms.clip_pre_s,
+                    "alarm_days": settings.alarms.keep_days,
+                    "site_name": settings.alarms.site_name,
+                    "device_reach": reach,
+                    "masked_video": settings.alarms.masked_video,
+                    "masked_minutes": settings.playback.masked_minutes,
+                    "masked_live": settings.live.masked,
                     "post_s": settings.alarms.clip_post_s,
                     "sprites_mib": settings.playback.sprites_mib,
                     "still_decoder": settings.playback.picture_decoder,
@@ -155,6 +191,14 @@ def specs(plan: NodePlan) -> list[ProcessSpec]:
             )
         )
     return found
+
+
+def _device_reach(plan: NodePlan) -> dict[str, object]:
+    """Where cameras may be: as the settings say, and at the demo's own door."""
+    settings = plan.settings
+    demo = () if plan.demo is None else (f"127.0.0.1:{plan.demo.port}",)
+    own = {settings.server.port, settings.live.rtsp_port} - {0}
+    return {"allowed": (*settings.security.device_addresses, *demo), "own_ports": tuple(sorted(own))}
 
 
 def prepare(settings: Settings) -> None:

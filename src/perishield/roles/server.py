@@ -4,115 +4,81 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
-import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine, Generator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import uvicorn
-
 import perishield
 from perishield import log as logs
-from perishield.alarms.clips import ClipScheduler
+from perishield.alarms.clips import ClipScheduler, evidence_path
+from perishield.alarms.escalation import Escalation
+from perishield.alarms.evidence import EvidenceIntake
 from perishield.alarms.intake import Announcement, Intake
 from perishield.alarms.keeping import Keeper
-from perishield.api.app import create_app
+from perishield.alarms.outbox import Outbox, owner_of
+from perishield.alarms.playback_push import PlaybackPush
+from perishield.alarms.retention import AlarmRetention
+from perishield.alarms.site_key import SiteKeys
+from perishield.api.alarm_links import AlarmLinks
+from perishield.api.delivery_figures import DeliveryFigures
+from perishield.api.evidence_exports import EvidenceExports
+from perishield.api.examiner import Examiner
+from perishield.api.export_room import ExportRoom
 from perishield.api.exports import Exports
 from perishield.api.feeds import Feeds
 from perishield.api.footage import FootageIndex
-from perishield.api.guard import Guard
+from perishield.api.health_board import HealthBoard
 from perishield.api.holds import HoldPublisher
 from perishield.api.keys import load_keys, write_private
 from perishield.api.ledger_book import LedgerBook
 from perishield.api.live_out import LiveOut
 from perishield.api.metrics import Metrics
 from perishield.api.passwords import Passwords
+from perishield.api.people import People
 from perishield.api.pictures import Pictures
 from perishield.api.playback import Playback
+from perishield.api.privacy import Privacy
 from perishield.api.push import Push
 from perishield.api.registry import Processes, Streams
 from perishield.api.services import Services
 from perishield.api.setup_link import FILE_NAME, SetupLink
+from perishield.api.shadow_runs import ShadowRuns
 from perishield.api.signing import Links
 from perishield.api.site import SitePublisher
 from perishield.api.slots import Slots
 from perishield.api.snapshot import Snapshots
-from perishield.api.sockets import LARGEST_MESSAGE
+from perishield.api.task_book import TaskBook
 from perishield.api.throttle import Throttle
 from perishield.api.tokens import Tokens
+from perishield.api.track_book import TrackBook
 from perishield.bus import LocalBus
-from perishield.bus.process import EXIT_CONFIG, EXIT_PORT_TAKEN, read_config, say_ready, stop_on_signal
+from perishield.bus.process import EXIT_CONFIG, EXIT_PORT_TAKEN, read_config, stop_on_signal
 from perishield.bus.spool import Spool
 from perishield.live.credentials import CredentialBook
 from perishield.live.hls import Windows
 from perishield.live.hub import LiveHub
-from perishield.log import Log, LogFormat
+from perishield.live.masks_file import MASKS
+from perishield.log import Log
 from perishield.model.errors import ConfigError, PeriShieldError, PortTakenError
-from perishield.model.rules import rule_from_dict
-from perishield.model.site import Camera
-from perishield.model.storage import StoragePlan
 from perishield.recording.clip import cut_clip
 from perishield.recording.storage.library import open_storage
 from perishield.recording.storage.received import sweep_incoming
-from perishield.store.cameras import add_camera, list_cameras
+from perishield.roles.server_config import ServerConfig
+from perishield.roles.server_seed import sow
+from perishield.roles.server_socket import http_server, listen
 from perishield.store.database import Database, sqlite_url
-from perishield.store.rules import add_rule
+from perishield.store.groups import group_members
+from perishield.store.sealing import KEY_FILE, Keyring
+from perishield.vision.model_registry import ModelRegistry
 
 log = Log("server")
 
-_GRACE_S = 1
 _MACHINE_TOKEN_S = 12 * 3600
 _RENEW_S = 3600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seed:
-    """Cameras and rules for a database that has no cameras, as plain data of `Camera` and the rules."""
-
-    cameras: tuple[dict[str, Any], ...] = ()
-    rules: tuple[dict[str, Any], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerConfig:
-    """`database_url` empty: SQLite in `data_dir`. `public_url` empty: made of host and port. `static`: the console."""
-
-    data_dir: Path
-    run_dir: Path
-    media_dir: Path
-    models_dir: Path | None = None
-    host: str = "127.0.0.1"
-    port: int = 8480
-    public_url: str = ""
-    token_minutes: float = 60
-    database_url: str = ""
-    pre_s: float = 5.0
-    post_s: float = 5.0
-    rtsp_port: int = 0
-    webrtc: bool = False
-    ice_servers: tuple[str, ...] = ()
-    transcode: bool = False
-    pool_minutes: float = 30.0
-    sprites_mib: int = 512
-    still_decoder: str = ""
-    export_hours: float = 72.0
-    export_gib: float = 50.0
-    min_free_mib: int = 1024
-    compare_footage: bool = True
-    """False only for a benchmark whose index has more rows than there are files."""
-    storage: StoragePlan = field(default_factory=StoragePlan)
-    demo: bool = False
-    seed: Seed | None = None
-    static: Path | None = None
-    log_level: str = "info"
-    log_format: LogFormat = "text"
 
 
 @asynccontextmanager
@@ -122,25 +88,52 @@ async def assembled(
     """The server's parts, open and at work; all jobs end on leaving."""
     await asyncio.to_thread(config.data_dir.mkdir, mode=0o750, parents=True, exist_ok=True)
     keys = await asyncio.to_thread(load_keys, config.data_dir / "secret.key")
-    database = await Database.open(config.database_url or sqlite_url(config.data_dir / "perishield.db"))
+    keyring = Keyring(config.data_dir / KEY_FILE, config.secret_keys)
+    database = await Database.open(config.database_url or sqlite_url(config.data_dir / "perishield.db"), keyring)
+    try:
+        await database.seal()
+    except ConfigError:
+        await database.close()
+        raise
     spool = await asyncio.to_thread(Spool, config.data_dir / "spool" / "events.db")
     push, live = Push(), LiveHub()
     windows = Windows(live, config.media_dir)
+    room = ExportRoom(int(config.export_gib * (1 << 30)))
     streams, processes = Streams(push), Processes(push)
     footage = FootageIndex(database, config.media_dir)
     ledger = LedgerBook(database, footage, config.data_dir, config.media_dir)
     storage = await open_storage(database, config.media_dir, config.storage)
     await asyncio.to_thread(sweep_incoming, config.media_dir)
     library = storage.library
+    health = HealthBoard(database, push)
     playback = Playback(database, library, config.media_dir)
+    privacy = Privacy(
+        database,
+        config.media_dir,
+        config.data_dir / "cache" / "masked",
+        video=config.masked_video,
+        export_s=config.masked_minutes * 60,
+        published=config.run_dir / MASKS if config.masked_live else None,
+    )
+    site_keys = SiteKeys(config.data_dir)
+    links = Links(keys.links)
+    site = SitePublisher(database, bus, config.data_dir / "site.json", streams, push)
+    outbox = Outbox(
+        database,
+        config.media_dir,
+        AlarmLinks(links, address, public=bool(config.public_url)),
+        owner_of(config.data_dir),
+        groups=group_members,
+    )
     services = Services(
         database=database,
         bus=bus,
         media=config.media_dir,
         static=config.static or Path(perishield.__file__).with_name("static"),
-        tokens=Tokens(keys.tokens, config.token_minutes),
-        links=Links(keys.links),
+        tokens=Tokens(keys.tokens, config.accounts.access_minutes),
+        links=links,
         passwords=passwords or Passwords(),
+        people=await People.ready(database, config.accounts, address),
         throttle=Throttle(),
         setup=SetupLink(config.data_dir / FILE_NAME),
         push=push,
@@ -155,8 +148,9 @@ async def assembled(
             webrtc=config.webrtc,
             servers=config.ice_servers,
             transcode=config.transcode,
+            masked=config.masked_live,
         ),
-        site=SitePublisher(database, bus, config.data_dir / "site.json", streams, push),
+        site=site,
         snapshots=Snapshots(config.media_dir, database, live, library),
         slots=Slots(),
         footage=footage,
@@ -166,7 +160,10 @@ async def assembled(
         ledger=ledger,
         holds=HoldPublisher(database, config.data_dir / "holds.json"),
         keeper=Keeper(database, config.media_dir, footage.kept, pool_s=config.pool_minutes * 60),
-        metrics=Metrics(streams, processes, ledger, config.media_dir),
+        tracks=TrackBook(database, config.track_days),
+        metrics=Metrics(streams, processes, ledger, config.media_dir, health, DeliveryFigures(database, outbox)),
+        health=health,
+        models=ModelRegistry(config.models_dir or config.data_dir / "models"),
         pictures=Pictures(
             playback,
             config.data_dir / "cache" / "sprites",
@@ -177,38 +174,103 @@ async def assembled(
             playback,
             config.data_dir / "exports",
             keep_s=config.export_hours * 3600,
-            most_bytes=int(config.export_gib * (1 << 30)),
+            room=room,
             min_free_bytes=config.min_free_mib << 20,
         ),
+        privacy=privacy,
+        site_keys=site_keys,
+        evidence_exports=EvidenceExports(
+            playback,
+            config.data_dir / "evidence_exports",
+            database=database,
+            media=config.media_dir,
+            keys=site_keys,
+            privacy=privacy,
+            site=config.site_name,
+            keep_s=config.export_hours * 3600,
+            room=room,
+            min_free_bytes=config.min_free_mib << 20,
+        ),
+        shadow=ShadowRuns(
+            config.media_dir,
+            config.models_dir or config.data_dir / "models",
+            config.data_dir / "cache" / "shadow",
+            config.detector,
+            config.pieces,
+        ),
         demo=config.demo,
+        outbox=outbox,
+        task_book=TaskBook(site, streams, processes, push),
+        examiner=Examiner(config.device_reach),
+        device_reach=config.device_reach,
     )
     feeds = Feeds(services)
-    clips = ClipScheduler(
-        database, config.media_dir, cut_clip, feeds.announce, pre_s=config.pre_s, post_s=config.post_s
+    evidence = EvidenceIntake(database, config.media_dir)
+    retention = AlarmRetention(database, config.media_dir, site_keys, keep_days=config.alarm_days)
+
+    def clip_ready(announcement: Announcement) -> None:
+        feeds.announce(announcement)
+        outbox.wake()
+        evidence.add(announcement.alarm)
+
+    pushed = PlaybackPush(
+        database,
+        config.media_dir,
+        evidence_path,
+        clip_ready,
+        pre_s=config.pre_s,
+        post_s=config.post_s,
+        on_clip=[outbox.clip],
+        reach=config.device_reach,
     )
+    clips = ClipScheduler(
+        database,
+        config.media_dir,
+        cut_clip,
+        clip_ready,
+        pre_s=config.pre_s,
+        post_s=config.post_s,
+        on_clip=[outbox.clip],
+        elsewhere=pushed.take,
+    )
+
+    def escalated(announcement: Announcement) -> None:
+        feeds.announce(announcement)
+        outbox.wake()
 
     def announce(announcement: Announcement) -> None:
         feeds.announce(announcement)
+        outbox.wake()
         clips.add(announcement.alarm)
+        evidence.add(announcement.alarm)
         services.keeper.look_again()
 
     try:
         if config.seed is not None:
             await sow(database, config.seed)
+        await privacy.load()
         await services.site.publish()
         await services.holds.publish()
         link = await services.setup.prepare(database, address)
         if link is not None:
             log.info("setup.link", url=link)
         jobs: dict[str, Coroutine[Any, Any, None]] = {
-            "alarms": Intake(spool, database, announce).run(bus),
+            "alarms": Intake(spool, database, announce, [outbox.raised], grouping=config.grouping).run(bus),
+            "escalation": Escalation(database, escalated, on_change=outbox.updated).run(),
             "clips": clips.run(),
+            "evidence": evidence.run(),
+            "alarm-retention": retention.run(),
+            "evidence-exports": services.evidence_exports.run(),
+            "outbox": outbox.run(),
+            "playback-push": pushed.run(),
             "keeper": services.keeper.run(),
+            "tracks": services.tracks.run(),
             "exports": services.exports.run(),
             "footage": services.footage.run(),
             "storage": storage.worker.run(),
             "ledger": ledger.keep_merging(),
             "live": live.ask_low_delay(bus),
+            "people": services.people.run(),
             "token": _keep_token(services.tokens, config.run_dir / "token"),
         }
         if config.compare_footage:
@@ -222,25 +284,12 @@ async def assembled(
         await asyncio.gather(*services.jobs, return_exceptions=True)
         await windows.close()
         await services.exports.close()
+        await services.evidence_exports.close()
+        await privacy.close()
+        await services.shadow.close()
         await services.pictures.close()
         await database.close()
         await asyncio.to_thread(spool.close)
-
-
-async def sow(database: Database, seed: Seed) -> None:
-    """Add cameras and rules where there are no cameras. Raises ConfigError for what is none."""
-    try:
-        cameras = [msgspec.convert(camera, Camera) for camera in seed.cameras]
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"seed: {error}") from error
-    rules = [rule_from_dict(rule) for rule in seed.rules]
-    async with database.write() as session:
-        if await list_cameras(session):
-            return
-        for camera in cameras:
-            await add_camera(session, camera)
-        for rule in rules:
-            await add_rule(session, rule)
 
 
 async def _keep_token(tokens: Tokens, path: Path) -> None:
@@ -248,53 +297,6 @@ async def _keep_token(tokens: Tokens, path: Path) -> None:
     while True:
         await asyncio.to_thread(write_private, path, tokens.issue_machine(_MACHINE_TOKEN_S).encode())
         await asyncio.sleep(_RENEW_S)
-
-
-class _Listener(uvicorn.Server):
-    """uvicorn without its signal handlers: this process has its own, and cleans up after them."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        say_ready()
-
-
-def http_server(services: Services) -> uvicorn.Server:
-    """Serves the app on sockets that are handed to its `serve`, and prints READY when it does."""
-    return _Listener(
-        uvicorn.Config(
-            Guard(create_app(services)),
-            loop="uvloop",
-            http="httptools",
-            ws="websockets-sansio",
-            ws_max_size=LARGEST_MESSAGE,
-            # Video does not shrink, and boxes are too small to be worth it.
-            ws_per_message_deflate=False,
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=_GRACE_S,
-        )
-    )
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises PortTakenError, or ConfigError for an address that this host does not have."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=512)
-    except OSError as error:
-        if error.errno in (errno.EADDRINUSE, errno.EACCES):
-            raise PortTakenError(
-                f"{host}:{port}: {os.strerror(error.errno)}; end what uses it or set another port by [server] port",
-                port=port,
-            ) from error
-        raise ConfigError(f"[server] host {host!r}: {error.strerror or error}; use an address of this host") from error
 
 
 def address_of(config: ServerConfig, listener: socket.socket) -> str:

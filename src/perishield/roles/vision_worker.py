@@ -1,62 +1,51 @@
-"""The thread that does the seeing: chunks in, tracks and events out.
-
-One thread, because the detector wants pictures of all cameras in one batch; decoding and inference release the
-interpreter's lock, so the event loop stays punctual beside it.
-"""
+"""What the vision process does with what is seen: sites followed, evidence kept, events spooled."""
 
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from perishield.analysis.attend import HealthLook, TrackJury
+from perishield.analysis.crew import Crew
+from perishield.analysis.duties import Duty, Roster
+from perishield.analysis.outfit import instruct, outfit
+from perishield.analysis.pipeline import CameraPipeline, Judged
 from perishield.bus.codec import encode
 from perishield.bus.spool import Spool
+from perishield.bus.topics import AnalysisState
 from perishield.log import Log
 from perishield.model.alarms import Event
+from perishield.model.doubts import Suppressed
 from perishield.model.errors import BusError, ModelError, RuleError
-from perishield.model.media import TIMESCALE, ChunkRef
+from perishield.model.health import HealthReport
+from perishield.model.rule_state import RuleState
 from perishield.model.rules import Rule, rule_from_dict
-from perishield.model.site import Camera, Site
-from perishield.model.vision import Detections, TrackFrame
-from perishield.roles.vision_inbox import Inbox
+from perishield.model.site import Site
+from perishield.model.vision import TrackFrame
 from perishield.roles.vision_streams import StreamChoice
 from perishield.rules.engine import RuleEngine
-from perishield.streams.layout import main_camera
-from perishield.tracking.byte_tracker import ByteTracker
+from perishield.streams.layout import detect_stream, main_camera
+from perishield.vision.crops import FarSight
 from perishield.vision.detector import Detector
-from perishield.vision.motion import MotionDetector
+from perishield.vision.eyes import Eyes
 from perishield.vision.picture import Picture
+from perishield.vision.pieces import drawn_for, points_along
 from perishield.vision.still import encode_jpeg
-from perishield.vision.watch import CameraWatch, Due
+from perishield.vision.watch import CameraWatch
 
 log = Log("vision")
 
-_IDLE_S = 0.5
-_LATE_S = 3.0
-"""Seconds of video waiting from which on every second picture is left out."""
-_HOLDS = 0.4
-"""Score from which a lone detection, not yet a track, keeps the gate open."""
-_BATCH = 8
-
-
-@dataclass(slots=True, eq=False)
-class _Camera:
-    settings: Camera
-    watch: CameraWatch
-    tracker: ByteTracker
-    epoch: int = -1
-    late: bool = False
-    odd: bool = False
+_TELL_S = 0.5
 
 
 class VisionWorker:
-    """Watches all cameras of the site in one thread.
+    """Watches all cameras of the site with a crew of threads.
 
-    `on_tracks` is called from that thread for every analysed picture, `on_event` once an event lies in the spool.
+    `on_tracks` is called from one of them for every analysed picture, `on_event` once an event lies in the spool,
+    `on_failed` when the model of a task fails while it looks.
     """
 
     def __init__(
@@ -68,68 +57,122 @@ class VisionWorker:
         on_tracks: Callable[[TrackFrame], None],
         on_event: Callable[[Event], None],
         on_trouble: Callable[[ModelError], None],
+        on_health: Callable[[HealthReport], None] = lambda report: None,
+        on_suppressed: Callable[[Suppressed], None] = lambda told: None,
+        on_failed: Callable[[str, ModelError], None] = lambda model, error: None,
         streams: StreamChoice | None = None,
+        decoders: int = 1,
+        decoder: str = "",
     ) -> None:
-        self.inbox = Inbox()
-        self.pictures = 0
-        self.skipped = 0
-        self.keys_only = False
-        """The disk is under pressure: nothing but key frames is looked at."""
+        self._eyes = eyes = Eyes(detector, main_camera, on_failed, on_trouble)
+        self.crew = Crew(
+            eyes,
+            self._pipeline,
+            self._judged,
+            on_trouble,
+            after=self._after,
+            decoders=decoders,
+            named=lambda stream: eyes.of(stream).name,
+        )
         self._streams = streams or StreamChoice()
         self._media_root = media_root
         self._spool = spool
-        self._detector = detector
+        self._decoder = decoder
         self._on_tracks = on_tracks
         self._on_event = on_event
-        self._on_trouble = on_trouble
+        self._on_health = on_health
+        self._on_suppressed = on_suppressed
+        self._health: dict[str, HealthLook] = {}
+        self._juries: dict[str, TrackJury] = {}
         self._engine = RuleEngine()
-        self._cameras: dict[str, _Camera] = {}
-        self._wanted: dict[str, Camera] = {}
+        self.started = time.time()
+        self.rule_states: tuple[RuleState, ...] = ()
+        """How the rules do, as of half a second ago."""
+        self._told = 0.0
+        self._duties: Mapping[str, Duty] = {}
+        self._rules: list[Rule] = []
         self._unspooled: list[Event] = []
-        self._orders: list[Callable[[], None]] = []
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="vision", daemon=True)
 
     def start(self) -> None:
-        self._thread.start()
+        self.crew.start()
 
     def stop(self, timeout_s: float = 2.0) -> None:
-        """End after the picture at hand; blocks."""
-        self._stopping.set()
-        self.inbox.wake()
-        self._thread.join(timeout_s)
+        """End after the pictures at hand; blocks."""
+        self.crew.stop(timeout_s)
 
-    def follow(self, site: Site) -> None:
-        """Watch as this site says from now on; tracks of cameras that stay are kept."""
-        self._orders.append(lambda: self._apply(site))
-        self.inbox.wake()
+    def follow(self, site: Site, duties: Mapping[str, Duty] | None = None) -> None:
+        """Watch as this site says from now on; tracks of cameras that stay are kept.
+
+        `duties`: who looks at which camera at this moment; None: worked out here, once.
+        """
+        if duties is None:
+            roster = Roster()
+            roster.follow(site)
+            duties = roster.on_duty(time.time())
+        self.crew.order(lambda: self._apply(site, duties))
+
+    def lend(self, model: str, detector: Detector) -> None:
+        """Have the cameras whose task names this model be looked at by it."""
+        self.crew.order(lambda: self._take(model, detector))
+
+    def give_back(self, model: str) -> None:
+        """No task needs this model any more."""
+        self.crew.order(lambda: self._eyes.drop(model))
 
     def use(self, detector: Detector) -> None:
         """See with another detector from now on."""
-        self._orders.append(lambda: self._swap(detector))
-        self.inbox.wake()
+        self.crew.order(lambda: self._swap(detector))
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                while self._orders:
-                    self._orders.pop(0)()
-                self._round(self.inbox.take(_IDLE_S))
-                self._retry()
-            except Exception:
-                log.exception("vision.round_failed")
-        for camera in self._cameras.values():
-            camera.watch.close()
+    def states(self) -> list[AnalysisState]:
+        """How the analysis of each stream goes."""
+        return [
+            AnalysisState(
+                camera=stream,
+                gate_open=station.pipeline.watch.open,
+                reasons={reason.value: count for reason, count in station.pipeline.watch.gate.reasons.items()},
+                pictures=station.pictures,
+                units=station.pipeline.watch.decoder.counts.units,
+                corrupt=station.pipeline.watch.decoder.counts.corrupt,
+                dropped=self.crew.dropped(stream),
+                skipped=station.skipped,
+                late=station.late,
+                decoder=station.pipeline.watch.decoder.name,
+            )
+            for stream, station in list(self.crew.stations.items())
+        ]
 
-    def _apply(self, site: Site) -> None:
-        self._wanted = {camera.id: camera for camera in site.cameras if camera.enabled and camera.analysis.enabled}
-        for key in [key for key in self._cameras if main_camera(key) not in self._wanted]:
-            self._cameras.pop(key).watch.close()
-            self._detector.forget(key)
-            self.inbox.forget(key)
-        for key, camera in self._cameras.items():
-            camera.settings = self._wanted[main_camera(key)]
-            camera.watch.fps = camera.settings.analysis.fps
+    def health(self) -> list[HealthReport]:
+        """How each camera is."""
+        return [look.report() for look in list(self._health.values())]
+
+    def suppressed(self) -> list[Suppressed]:
+        """How much was held back at each camera, without samples."""
+        return [jury.report() for jury in list(self._juries.values())]
+
+    def accept_view(self, camera: str) -> None:
+        """The camera shall look where it looks now."""
+        for stream, look in list(self._health.items()):
+            if main_camera(stream) == camera:
+                look.accept()
+
+    def _after(self) -> None:
+        self._retry()
+        now = time.monotonic()
+        if now - self._told >= _TELL_S:
+            self._told, self.rule_states = now, tuple(self._engine.states())
+
+    def _apply(self, site: Site, duties: Mapping[str, Duty]) -> None:
+        before, self._duties = self._duties, duties
+        self._assign(before)
+        for stream, station in list(self.crew.stations.items()):
+            duty = duties.get(main_camera(stream))
+            if duty is None:
+                self.crew.dismiss(stream)
+                self._health.pop(stream, None)
+                self._juries.pop(stream, None)
+            else:
+                station.pipeline.follow(duty.camera)
+                station.pipeline.resting = duty.resting
         rules: list[Rule] = []
         for data in site.rules:
             try:
@@ -137,101 +180,60 @@ class VisionWorker:
             except RuleError as error:
                 log.error("rule.refused", camera=str(data.get("camera", "")), code=error.code, message=error.message)
                 continue
-            camera_settings = self._wanted.get(rule.camera)
-            if camera_settings is not None:
-                # A rule may ask for more certainty than its camera does, never for less.
-                least = max(rule.min_score, camera_settings.analysis.min_score)
-                rules.append(replace(rule, min_score=least))
-        self._engine.configure(rules)
-        log.info("site.followed", revision=site.revision, cameras=len(self._wanted), rules=len(rules))
+            duty = duties.get(rule.camera)
+            if duty is not None and not duty.resting:
+                rules.append(rule)
+        self._rules = instruct(self._engine, [duty.camera for duty in duties.values()], rules)
+        self._show_lines()
+        log.info("site.followed", revision=site.revision, cameras=len(duties), rules=len(rules))
+
+    def _assign(self, before: Mapping[str, Duty]) -> None:
+        """Who looks at what; nobody goes on from what a detector remembers of a camera that others looked at since."""
+        duties = self._duties
+        for camera in duties.keys() | before.keys():
+            if _eyes_of(duties.get(camera)) != _eyes_of(before.get(camera)):
+                self._eyes.forget(camera)
+                self._eyes.forget(detect_stream(camera))
+        self._eyes.assign(
+            {camera: duty.task.model for camera, duty in duties.items() if duty.task is not None and duty.task.model},
+            {camera for camera, duty in duties.items() if duty.resting},
+        )
 
     def _swap(self, detector: Detector) -> None:
-        self._detector = detector
+        self._eyes.site = detector
+        self._show_lines()
 
-    def _round(self, taken: Sequence[tuple[list[ChunkRef], float]]) -> None:
-        batch: list[tuple[_Camera, Due]] = []
-        for camera, due in self._due(taken):
-            batch.append((camera, due))
-            if len(batch) >= max(_BATCH, self._detector.batch):
-                self._analyse(batch)
-                batch = []
-        if batch:
-            self._analyse(batch)
+    def _take(self, model: str, detector: Detector) -> None:
+        self._eyes.add(model, detector)
+        self._show_lines()
 
-    def _due(self, taken: Sequence[tuple[list[ChunkRef], float]]) -> Iterator[tuple[_Camera, Due]]:
-        for refs, waiting_s in taken:
-            stream = refs[0].camera
-            settings = self._wanted.get(main_camera(stream))
-            if settings is None:
+    def _show_lines(self) -> None:
+        """Where rules are drawn, far sight looks more closely."""
+        for detector in self._eyes.all():
+            if not isinstance(detector, FarSight):
                 continue
-            camera = self._cameras.get(stream)
-            if camera is None:
-                fps = settings.analysis.fps
-                watch = CameraWatch(self._media_root, fps)
-                camera = self._cameras[stream] = _Camera(settings, watch, ByteTracker(fps))
-            self._note_lag(camera, waiting_s)
-            camera.watch.keys_only = self.keys_only
-            for ref in refs:
-                if ref.epoch != camera.epoch:
-                    camera.epoch = ref.epoch
-                    camera.tracker.reset()
-                for due in camera.watch.take(ref):
-                    camera.odd = not camera.odd
-                    if camera.late and camera.odd and due.gate_open:
-                        self.skipped += 1
-                    else:
-                        yield camera, due
+            for camera in self._duties:
+                points = points_along(drawn_for(rule for rule in self._rules if rule.camera == camera))
+                detector.draw(camera, points)
+                detector.draw(detect_stream(camera), points)
 
-    def _note_lag(self, camera: _Camera, waiting_s: float) -> None:
-        late = waiting_s > _LATE_S
-        if late != camera.late:
-            camera.late = late
-            log.warning("vision.late" if late else "vision.caught_up", camera=camera.settings.id, waiting_s=waiting_s)
+    def _pipeline(self, stream: str) -> CameraPipeline | None:
+        """A stream's pipeline. What else looks at its pictures is added here, what filters or doubts in `outfit`."""
+        duty = self._duties.get(main_camera(stream))
+        if duty is None:
+            return None
+        watch = CameraWatch(self._media_root, duty.camera.analysis.fps, hardware=self._decoder)
+        pipeline = CameraPipeline(stream, duty.camera, watch, self._engine, self._streams.on_main)
+        pipeline.resting = duty.resting
+        self._health[stream] = health = HealthLook(pipeline, self._on_health)
+        pipeline.looks.append(health)
+        self._juries[stream] = outfit(pipeline, self._on_suppressed)
+        return pipeline
 
-    def _analyse(self, batch: Sequence[tuple[_Camera, Due]]) -> None:
-        found = self._detect([due.picture for _, due in batch])
-        for (camera, due), detections in zip(batch, found, strict=True):
-            self.pictures += 1
-            frame = self._track(camera, due, detections)
-            events = self._engine.update(frame)
-            for event in events:
-                self._keep(event, due.picture)
-            self._on_tracks(frame)
-
-    def _detect(self, pictures: list[Picture]) -> list[Detections]:
-        try:
-            return self._detector.detect(pictures)
-        except Exception as error:
-            if isinstance(self._detector, MotionDetector):
-                raise
-            log.exception("vision.detector_failed", name=self._detector.name)
-            trouble = ModelError(
-                f"model {self._detector.model}: failed while it ran ({error}); seeing motion only until a restart",
-                code="model_corrupt",
-            )
-            self._swap(MotionDetector())
-            self._on_trouble(trouble)
-            return self._detector.detect(pictures)
-
-    def _track(self, camera: _Camera, due: Due, detections: Detections) -> TrackFrame:
-        picture = due.picture
-        tracks = camera.tracker.update(detections, picture.stream_time / TIMESCALE)
-        boxes = [track.box for track in tracks if track.seen]
-        lone = detections.boxes[detections.scores >= _HOLDS].tolist()
-        camera.watch.saw([*boxes, *((x1, y1, x2, y2) for x1, y1, x2, y2 in lone)], picture.stream_time)
-        epoch, stream_time = self._streams.on_main(picture.camera, picture.epoch, picture.stream_time)
-        return TrackFrame(
-            camera=camera.settings.id,
-            epoch=epoch,
-            stream_time=stream_time,
-            wall=picture.wall,
-            arrival=picture.arrival,
-            width=picture.width,
-            height=picture.height,
-            tracks=tuple(tracks),
-            gate_open=due.gate_open,
-            detector=self._detector.name,
-        )
+    def _judged(self, picture: Picture, judged: Judged) -> None:
+        for event in judged.events:
+            self._keep(event, picture)
+        self._on_tracks(judged.frame)
 
     def _keep(self, event: Event, picture: Picture) -> None:
         """Store the picture, then the event, then tell: whoever hears of an event finds it whole."""
@@ -264,6 +266,10 @@ class VisionWorker:
                 delay_s=time.time() - event.arrival,
             )
             self._on_event(event)
+
+
+def _eyes_of(duty: Duty | None) -> tuple[str, bool] | None:
+    return None if duty is None else (duty.task.model if duty.task is not None else "", duty.resting)
 
 
 def _write_whole(path: Path, data: bytes) -> None:

@@ -8,17 +8,17 @@ over the line and back, wherever the pictures happen to cut the way) only adds u
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from perishield.model.geometry import Point, crossing, distance, prolonged, scaled, side
-from perishield.rules.sighting import Sighting, between
+from perishield.model.geometry import Point, crossing, distance, foot_on, prolonged, scaled, side
+from perishield.rules.sighting import Note, Sighting, between, unheard
 
-MARGIN = 0.06
-"""Share of the box's height that the anchor must be clear of the line: about 10 cm for a person."""
-LEAST_MARGIN_PX = 1.5
 CLEAR_PICTURES = 2
 """Pictures in a row that confirm a crossing: a box that is wrong once cannot."""
+ROUNDING = 1e-6
+"""Pixels that a sum of distances may be wrong by."""
 _BORDER = 0.01
 _BEYOND = 0.02
 _SAME_INSTANT = 1e-6
@@ -47,13 +47,31 @@ class LineShape:
         if _at_border(line[-1]):
             points[-1] = prolonged(points[-2], points[-1], reach)
         self._segments = list(itertools.pairwise(points))
+        self._left, self._right = min(x for x, _ in points), max(x for x, _ in points)
+        self._top, self._bottom = min(y for _, y in points), max(y for _, y in points)
+
+    def passes(self, a: Point, b: Point) -> bool:
+        """Whether the way from `a` to `b` lies wholly on one outer side of the box around the line."""
+        return (
+            (a[0] < self._left and b[0] < self._left)
+            or (a[0] > self._right and b[0] > self._right)
+            or (a[1] < self._top and b[1] < self._top)
+            or (a[1] > self._bottom and b[1] > self._bottom)
+        )
 
     def distance(self, point: Point) -> float:
         """Pixels from the nearest point of the line."""
         return min(distance(point, start, end) for start, end in self._segments)
 
+    def nearest(self, point: Point) -> Point:
+        """The point of the line that is nearest to it."""
+        start, end = min(self._segments, key=lambda segment: distance(point, *segment))
+        return foot_on(point, start, end)
+
     def crossings(self, a: Sighting, b: Sighting) -> list[Crossing]:
         """Every crossing on the straight way from `a` to `b`, in order; one at a bend counts once."""
+        if self.passes(a.point, b.point):
+            return []
         found: list[tuple[float, int]] = []
         for start, end in self._segments:
             share = crossing(a.point, b.point, start, end)
@@ -62,6 +80,8 @@ class LineShape:
             sign = 1 if side(b.point, start, end) > side(a.point, start, end) else -1
             if not any(other == sign and abs(at - share) < _SAME_INSTANT for at, other in found):
                 found.append((share, sign))
+        if not found:
+            return []
         return [Crossing(between(a, b, share), sign) for share, sign in sorted(found)]
 
 
@@ -70,27 +90,48 @@ def _at_border(point: Point) -> bool:
 
 
 class LineWatch:
-    """One track at one line."""
+    """One track at one line. `band`: share of the box's height within which the anchor is not clear of it.
 
-    __slots__ = ("_armed", "_clear", "_last", "_pending", "_shape")
+    Between two events the anchor is mostly far from the line: within the circle about the last place that was
+    measured, with the distance as its radius, there is no line to cross or to be near to.
+    """
 
-    def __init__(self, shape: LineShape) -> None:
+    __slots__ = ("_armed", "_band", "_clear", "_floor", "_free", "_last", "_middle", "_note", "_pending", "_shape")
+
+    def __init__(self, shape: LineShape, band: float, floor: float, note: Note = unheard) -> None:
         self._shape = shape
+        self._band = band
+        self._floor = floor
+        self._note = note
         self._last: Sighting | None = None
         self._armed = False
         self._clear = 0
         self._pending: list[Crossing] = []
+        self._middle: Point = (0.0, 0.0)
+        self._free = 0.0
+        """Radius about `_middle` that is free of the line; less `ROUNDING`."""
 
     def observe(self, now: Sighting) -> Crossing | None:
         """The crossing that this picture confirms: the last one of those that led to the other side."""
+        margin, floor = self._band * now.height, self._floor
+        margin = max(floor, margin)
+        if self._armed and not self._pending and math.dist(self._middle, now.point) + margin < self._free:
+            # What follows below comes to the same where nothing is crossed and the anchor is clear.
+            self._last = now
+            self._clear += 1
+            return None
         crossings = self._shape.crossings(self._last, now) if self._last is not None else []
         self._last = now
         if crossings:
             self._pending += crossings
             self._clear = 0
-        margin = max(MARGIN * now.height, LEAST_MARGIN_PX)
-        self._clear = self._clear + 1 if self._shape.distance(now.point) > margin else 0
+        distance = self._shape.distance(now.point)
+        self._middle, self._free = now.point, max(distance - ROUNDING, 0.0)
+        clear = distance > margin
+        self._clear = self._clear + 1 if clear else 0
         if not self._clear or (self._armed and self._pending and self._clear < CLEAR_PICTURES):
+            return None
+        if self._armed and not self._pending:
             return None
         return self._settle()
 
@@ -99,11 +140,17 @@ class LineWatch:
 
         Whoever climbs down behind a wall, or leaves the picture, is often seen beyond the line just once.
         """
-        return self._settle() if self._armed and self._clear else None
+        if self._armed and self._clear:
+            return self._settle()
+        if self._armed and self._pending:
+            self._note("band")
+        return None
 
     def _settle(self) -> Crossing | None:
         balance = sum(crossing.sign for crossing in self._pending)
         decisive = [crossing for crossing in self._pending if crossing.sign * balance > 0]
+        if self._armed and self._pending and not balance:
+            self._note("band")
         confirmed = decisive[-1] if decisive and self._armed else None
         self._pending.clear()
         self._armed = True

@@ -1,11 +1,11 @@
-"""A line that nobody may cross in its direction."""
+"""A line that nobody may cross in its direction, or whose crossings are counted."""
 
 from __future__ import annotations
 
 from perishield.model.alarms import EventKind
-from perishield.model.rules import Tripwire
+from perishield.model.rules import LineCount, Tripwire
 from perishield.rules.line_watch import Crossing, LineShape, LineWatch
-from perishield.rules.sighting import Finding, Sighting
+from perishield.rules.sighting import Finding, Note, Sighting, unheard
 
 
 def direction_of(crossing: Crossing) -> str:
@@ -14,36 +14,40 @@ def direction_of(crossing: Crossing) -> str:
 
 
 class TripwireJudge:
-    """Judges every track by one tripwire, on pictures of one size."""
+    """Judges every track by one line, on pictures of one size. A line that counts takes both directions."""
 
-    def __init__(self, rule: Tripwire, width: int, height: int) -> None:
-        self._direction = rule.direction
-        self._shape = LineShape(rule.line, width, height)
+    def __init__(self, rule: Tripwire | LineCount, width: int, height: int) -> None:
+        self.rule = rule
+        self.shape = LineShape(rule.line, width, height)
 
-    def watch(self) -> TripwireWatch:
+    def watch(self, note: Note = unheard) -> TripwireWatch:
         """For a new track."""
-        return TripwireWatch(self._shape, self._direction)
+        return TripwireWatch(self, note)
 
 
 class TripwireWatch:
-    """One track at one tripwire."""
+    """One track at one line."""
 
-    __slots__ = ("_direction", "_watch")
+    __slots__ = ("_judge", "_watch")
 
-    def __init__(self, shape: LineShape, direction: str) -> None:
-        self._watch = LineWatch(shape)
-        self._direction = direction
+    def __init__(self, judge: TripwireJudge, note: Note) -> None:
+        self._watch = LineWatch(judge.shape, judge.rule.band, judge.rule.band_px, note)
+        self._judge = judge
 
     def observe(self, now: Sighting) -> list[Finding]:
         """What this picture confirms."""
-        return self._found(self._watch.observe(now))
+        crossing = self._watch.observe(now)
+        return self._found(crossing) if crossing is not None else []
 
     def lost(self) -> list[Finding]:
         """What is to be believed now that the track is out of sight."""
-        return self._found(self._watch.lost())
+        crossing = self._watch.lost()
+        return self._found(crossing) if crossing is not None else []
 
-    def _found(self, crossing: Crossing | None) -> list[Finding]:
-        if crossing is None or self._direction not in ("any", direction_of(crossing)):
+    def _found(self, crossing: Crossing) -> list[Finding]:
+        rule, at, direction = self._judge.rule, crossing.at, direction_of(crossing)
+        if isinstance(rule, LineCount):
+            return [Finding(EventKind.LINE_COUNT, at.ticks, at.wall, at.point, direction)]
+        if rule.direction not in ("any", direction):
             return []
-        at = crossing.at
-        return [Finding(EventKind.TRIPWIRE, at.ticks, at.wall, at.point, direction_of(crossing))]
+        return [Finding(EventKind.TRIPWIRE, at.ticks, at.wall, at.point, direction)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from perishield.model.media import TIMESCALE
 
-_DRIFT = 1 / 256
+_DRIFT: Final = 1 / 256
 
 
 class ArrivalClock:

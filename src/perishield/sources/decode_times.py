@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import insort
+from typing import Final
 
 from perishield.model.media import TIMESCALE
 
-_DEEPEST = 4
+_DEEPEST: Final = 4
 
 
 class DecodeTimes:

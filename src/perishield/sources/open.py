@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from perishield.model.device_reach import DeviceReach
 from perishield.model.errors import SourceError
 from perishield.model.media import PacketSink
 from perishield.model.site import Camera
@@ -33,8 +34,11 @@ def open_source(
     idle_timeout_s: float = 10.0,
     first_retry_s: float = 1.0,
     file_root: Path | None = None,
+    reach: DeviceReach | None = None,
 ) -> Source:
     """Chooses by scheme; files are open to cameras below `file_root` only, and not at all without one.
+
+    `reach`: where cameras may be; None: anywhere.
 
     Raises SourceError (`unsupported_scheme`).
     """
@@ -53,6 +57,7 @@ def open_source(
             connect_timeout_s=connect_timeout_s,
             idle_timeout_s=idle_timeout_s,
             first_retry_s=first_retry_s,
+            reach=reach,
         )
     if scheme in _FFMPEG:
         from perishield.sources.ffmpeg.source import FfmpegSource
@@ -66,6 +71,7 @@ def open_source(
             idle_timeout_s=idle_timeout_s,
             first_retry_s=first_retry_s,
             file_root=file_root,
+            reach=reach,
         )
     raise SourceError(
         f"camera {camera.id!r}: addresses that begin with {scheme or 'nothing'}: cannot be read; "

@@ -1,23 +1,30 @@
-"""Alarms: stored once by their event's id, listed newest first."""
+"""Alarms: stored once by their event's id. Lists of them are `alarm_list`'s, what happens to them `alarm_life`'s."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from perishield.model.alarms import Alarm, AlarmState, ClipState, Event
+from perishield.model.alarms import Alarm, AlarmState, ClipState, Event, Verdict
+from perishield.store.chain import append_alarm_record
+from perishield.store.remark_text import read, written
 from perishield.store.tables import AlarmTable
 from perishield.store.upsert import insert_into
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmFilter:
-    """What to list. `start` and `end` bound the crossing's wall-clock time: [start, end)."""
+    """What to list. `start` and `end` bound the crossing's wall-clock time: [start, end).
+
+    `cameras`: only these, None: all; it narrows further what `camera` asks for. `assignee`: an account's id, empty for
+    what is nobody's.
+    """
 
     camera: str | None = None
     rule: str | None = None
@@ -25,10 +32,17 @@ class AlarmFilter:
     kind: str | None = None
     start: float | None = None
     end: float | None = None
+    cameras: frozenset[str] | None = None
+    state: AlarmState | None = None
+    verdict: Verdict | None = None
+    reason: str | None = None
+    assignee: str | None = None
+    group: str | None = None
 
 
 async def add_alarm(session: AsyncSession, alarm: Alarm) -> bool:
-    """Store an alarm. False where its id is stored already: redelivery changes nothing."""
+    """Store an alarm, and write that it was raised. False where its id is stored already: telling twice is once."""
+    encoded = msgspec.json.encode(alarm.event)
     statement = (
         insert_into(session, AlarmTable)
         .values(
@@ -37,56 +51,75 @@ async def add_alarm(session: AsyncSession, alarm: Alarm) -> bool:
             camera_name=alarm.camera_name,
             rule=str(alarm.event.rule.get("id", "")),
             kind=alarm.event.kind.value,
-            level=alarm.level,
-            state=alarm.state.value,
+            label=alarm.event.label[:64],
+            score=alarm.event.score,
+            epoch=alarm.event.epoch,
+            track=alarm.event.track,
             wall=alarm.event.wall,
             raised=alarm.raised,
-            event=msgspec.json.encode(alarm.event),
+            event=encoded,
+            group_id=alarm.group or alarm.id,
+            group_began=alarm.group_began if alarm.group else alarm.event.wall,
             **_clip_columns(alarm),
+            **life_columns(alarm),
         )
         .on_conflict_do_nothing(index_elements=["id"])
         .returning(AlarmTable.number)
     )
-    return (await session.scalars(statement)).first() is not None
+    if (await session.scalars(statement)).first() is None:
+        return False
+    await append_alarm_record(session, alarm.id, "raised", _raised(alarm, encoded), alarm.raised)
+    return True
 
 
 async def get_alarm(session: AsyncSession, alarm: str) -> Alarm | None:
     row = await session.scalar(select(AlarmTable).where(AlarmTable.id == alarm))
-    return _alarm(row) if row else None
+    return alarm_of(row) if row else None
 
 
-async def list_alarms(
-    session: AsyncSession, wanted: AlarmFilter, *, limit: int, before: str | None = None
-) -> tuple[list[Alarm], int, str | None]:
-    """A page of alarms newest first, how many match in all, and the `before` of the next page.
-
-    `before` is the id of the last alarm already seen; one that does not exist gives an empty page.
-    """
-    total = await session.scalar(_narrow(select(func.count()).select_from(AlarmTable), wanted)) or 0
-    query = _narrow(select(AlarmTable), wanted).order_by(AlarmTable.number.desc()).limit(limit + 1)
-    if before is not None:
-        seen = select(AlarmTable.number).where(AlarmTable.id == before).scalar_subquery()
-        query = query.where(AlarmTable.number < seen)
-    rows = list(await session.scalars(query))
-    page = [_alarm(row) for row in rows[:limit]]
-    return page, total, page[-1].id if len(rows) > limit and page else None
+async def alarms_by_id(session: AsyncSession, ids: Collection[str]) -> dict[str, Alarm]:
+    """Those of them that there are."""
+    rows = await session.scalars(select(AlarmTable).where(AlarmTable.id.in_(sorted(set(ids)))))
+    return {row.id: alarm_of(row) for row in rows}
 
 
 async def pending_clips(session: AsyncSession) -> Sequence[Alarm]:
     """Alarms whose clip is still to be cut, oldest first."""
     query = select(AlarmTable).where(AlarmTable.clip_state == ClipState.PENDING.value).order_by(AlarmTable.number)
-    return [_alarm(row) for row in await session.scalars(query)]
+    return [alarm_of(row) for row in await session.scalars(query)]
 
 
 async def alarms_since(session: AsyncSession, wall: float) -> Sequence[Alarm]:
     """Alarms whose crossing was at or after that moment (Unix seconds), oldest first."""
     query = select(AlarmTable).where(AlarmTable.wall >= wall).order_by(AlarmTable.wall)
-    return [_alarm(row) for row in await session.scalars(query)]
+    return [alarm_of(row) for row in await session.scalars(query)]
 
 
-async def save_clip(session: AsyncSession, alarm: Alarm) -> None:
-    """Write down what became of an alarm's clip."""
+async def save_clip(session: AsyncSession, alarm: Alarm) -> Alarm:
+    """Write down what became of an alarm's clip, and return the alarm as it stands by now.
+
+    Somebody may have taken it up while the clip was cut.
+    """
     await session.execute(update(AlarmTable).where(AlarmTable.id == alarm.id).values(**_clip_columns(alarm)))
+    return await get_alarm(session, alarm.id) or alarm
+
+
+def life_columns(alarm: Alarm) -> dict[str, Any]:
+    """What a life changes."""
+    return {
+        "state": alarm.state.value,
+        "level": alarm.level,
+        "revision": alarm.revision,
+        "verdict": alarm.verdict.value,
+        "reason": alarm.reason,
+        "assignee": alarm.assignee,
+        "assignee_name": alarm.assignee_name,
+        "comments": alarm.comments,
+        "escalations": alarm.escalations,
+        "answered": alarm.answered,
+        "decided": alarm.decided,
+        "closed": alarm.closed,
+    }
 
 
 def _clip_columns(alarm: Alarm) -> dict[str, Any]:
@@ -95,27 +128,30 @@ def _clip_columns(alarm: Alarm) -> dict[str, Any]:
         "clip": alarm.clip,
         "clip_start": alarm.clip_start,
         "clip_duration": alarm.clip_duration,
-        "clip_note": alarm.clip_note,
+        "clip_note": written(alarm.clip_remarks),
     }
 
 
-def _narrow(query: Select[Any], wanted: AlarmFilter) -> Select[Any]:
-    for column, value in (
-        (AlarmTable.camera, wanted.camera),
-        (AlarmTable.rule, wanted.rule),
-        (AlarmTable.level, wanted.level),
-        (AlarmTable.kind, wanted.kind),
-    ):
-        if value is not None:
-            query = query.where(column == value)
-    if wanted.start is not None:
-        query = query.where(AlarmTable.wall >= wanted.start)
-    if wanted.end is not None:
-        query = query.where(AlarmTable.wall < wanted.end)
-    return query
+def _raised(alarm: Alarm, encoded: bytes) -> dict[str, Any]:
+    """The chained record of an alarm's beginning. `event_sha256`: over the event's bytes as they are stored."""
+    event = alarm.event
+    return {
+        "camera": event.camera,
+        "camera_name": alarm.camera_name,
+        "rule": str(event.rule.get("id", "")),
+        "rule_name": str(event.rule.get("name", "")),
+        "kind": event.kind.value,
+        "level": alarm.level,
+        "label": event.label,
+        "score": event.score,
+        "wall": event.wall,
+        "arrival": event.arrival,
+        "group": alarm.group or alarm.id,
+        "event_sha256": hashlib.sha256(encoded).hexdigest(),
+    }
 
 
-def _alarm(row: AlarmTable) -> Alarm:
+def alarm_of(row: AlarmTable) -> Alarm:
     return Alarm(
         id=row.id,
         event=msgspec.json.decode(row.event, type=Event),
@@ -127,5 +163,17 @@ def _alarm(row: AlarmTable) -> Alarm:
         clip=row.clip,
         clip_start=row.clip_start,
         clip_duration=row.clip_duration,
-        clip_note=row.clip_note,
+        clip_remarks=read(row.clip_note),
+        revision=row.revision,
+        verdict=Verdict(row.verdict),
+        reason=row.reason,
+        assignee=row.assignee,
+        assignee_name=row.assignee_name,
+        group=row.group_id,
+        group_began=row.group_began,
+        comments=row.comments,
+        escalations=row.escalations,
+        answered=row.answered,
+        decided=row.decided,
+        closed=row.closed,
     )

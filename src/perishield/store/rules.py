@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from perishield.model.rules import Rule, rule_from_dict, rule_to_dict
+from perishield.model.rules import Arming, Rule, rule_from_dict, rule_to_dict
 from perishield.store.tables import RuleTable
 
 
@@ -50,6 +50,29 @@ async def update_rule(session: AsyncSession, rule: Rule, expected: int | None) -
     return _rule(row)
 
 
+async def arm_rule(
+    session: AsyncSession, rule: str, arming: Arming | None, *, rearmed: float | None = None
+) -> Rule | None:
+    """Set what a guard sets, leaving the revision as it is: whoever is editing the rule loses nothing.
+
+    None where there is no such rule.
+    """
+    row = await session.get(RuleTable, rule)
+    if row is None:
+        return None
+    before = _rule(row)
+    _fill(
+        row,
+        replace(
+            before,
+            arming=before.arming if arming is None else arming,
+            rearmed=before.rearmed if rearmed is None else rearmed,
+        ),
+    )
+    await session.flush()
+    return _rule(row)
+
+
 async def delete_rule(session: AsyncSession, rule: str) -> bool:
     gone = await session.scalars(delete(RuleTable).where(RuleTable.id == rule).returning(RuleTable.id))
     return gone.first() is not None
@@ -57,7 +80,8 @@ async def delete_rule(session: AsyncSession, rule: str) -> bool:
 
 def _fill(row: RuleTable, rule: Rule) -> None:
     row.body = msgspec.json.encode(rule_to_dict(rule))
+    row.schedule_id = rule.schedule_id
 
 
 def _rule(row: RuleTable) -> Rule:
-    return replace(rule_from_dict(msgspec.json.decode(row.body)), revision=row.revision)
+    return replace(rule_from_dict(msgspec.json.decode(row.body)), revision=row.revision, schedule_id=row.schedule_id)

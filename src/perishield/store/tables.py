@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, MetaData, String, Text, text, true
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, MetaData, String, Text, false, text, true
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 EMPTY = text("''")
@@ -23,14 +23,27 @@ class Base(DeclarativeBase):
 
 class AccountTable(Base):
     __tablename__ = "accounts"
+    __table_args__ = (Index("ix_accounts_issuer_subject", "issuer", "subject"),)
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     username: Mapped[str] = mapped_column(String(64))
     folded: Mapped[str] = mapped_column(String(128), unique=True)
     """The name as it is compared: case-folded."""
     password_hash: Mapped[str] = mapped_column(String(255))
-    role: Mapped[str] = mapped_column(String(16))
+    """Empty: comes in by OpenID Connect alone, or has not set one yet."""
+    role: Mapped[str] = mapped_column(String(16), ForeignKey("roles.id"))
     created: Mapped[float]
+    full_name: Mapped[str] = mapped_column(String(100), server_default=EMPTY)
+    disabled: Mapped[bool] = mapped_column(server_default=false())
+    last_login: Mapped[float] = mapped_column(server_default=text("0"))
+    sealed_totp: Mapped[str] = mapped_column(Text, server_default=EMPTY)
+    """The second factor's secret in base32, sealed (`sealing.py`); it counts once `totp_on` says so."""
+    totp_on: Mapped[bool] = mapped_column(server_default=false())
+    totp_step: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """The last step that was used: none is taken twice."""
+    issuer: Mapped[str] = mapped_column(String(255), server_default=EMPTY)
+    subject: Mapped[str] = mapped_column(String(255), server_default=EMPTY)
+    revision: Mapped[int] = mapped_column(server_default=text("1"))
 
 
 class CameraTable(Base):
@@ -40,7 +53,7 @@ class CameraTable(Base):
     name: Mapped[str] = mapped_column(String(100))
     url: Mapped[str] = mapped_column(Text)
     username: Mapped[str] = mapped_column(String(256))
-    password: Mapped[str] = mapped_column(String(256))
+    sealed_password: Mapped[str] = mapped_column(Text, server_default=EMPTY)
     enabled: Mapped[bool]
     recording: Mapped[str] = mapped_column(Text, server_default="{}")
     """The policy as JSON; what it leaves out has the model's default."""
@@ -51,8 +64,26 @@ class CameraTable(Base):
     analysis_enabled: Mapped[bool]
     analysis_fps: Mapped[float]
     analysis_min_score: Mapped[float]
+    analysis_more: Mapped[str] = mapped_column(Text, server_default="{}")
+    """`doubts`, `health` and `livestock` as JSON; what it leaves out has the model's default."""
+    analysis_steady: Mapped[bool] = mapped_column(server_default=false())
+    ground: Mapped[str] = mapped_column(Text, server_default=EMPTY)
+    """The calibration as JSON; empty: none."""
     revision: Mapped[int]
     created: Mapped[float]
+
+
+class SpellTable(Base):
+    """What was wrong with a camera, from when to when; it outlives the camera's settings."""
+
+    __tablename__ = "spells"
+    __table_args__ = (Index("ix_spells_camera_began", "camera", "began"),)
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    camera: Mapped[str] = mapped_column(String(63))
+    ailment: Mapped[str] = mapped_column(String(16))
+    began: Mapped[float]
+    ended: Mapped[float | None]
 
 
 class RuleTable(Base):
@@ -61,6 +92,7 @@ class RuleTable(Base):
     id: Mapped[str] = mapped_column(String(63), primary_key=True)
     camera: Mapped[str] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"), index=True)
     body: Mapped[bytes] = mapped_column(LargeBinary)
+    schedule_id: Mapped[str | None] = mapped_column(ForeignKey("schedules.id"), index=True)
     revision: Mapped[int]
     created: Mapped[float]
 
@@ -70,8 +102,23 @@ class AlarmTable(Base):
 
     __tablename__ = "alarms"
     __table_args__ = (
+        # Each way of narrowing the list in the list's own order; see `store/alarm_list.py`.
         Index("ix_alarms_camera_number", "camera", "number"),
+        Index("ix_alarms_camera_state_number", "camera", "state", "number"),
         Index("ix_alarms_clip_state_number", "clip_state", "number"),
+        Index("ix_alarms_rule_number", "rule", "number"),
+        Index("ix_alarms_kind_number", "kind", "number"),
+        Index("ix_alarms_level_number", "level", "number"),
+        Index("ix_alarms_state_number", "state", "number"),
+        Index("ix_alarms_verdict_number", "verdict", "number"),
+        Index("ix_alarms_assignee_number", "assignee", "number"),
+        Index("ix_alarms_group_id_number", "group_id", "number"),
+        Index("ix_alarms_raised", "raised"),
+        # Statistics read this and never the rows.
+        Index(
+            "ix_alarms_sheet",
+            *("wall", "number", "camera", "rule", "kind", "level", "state", "verdict", "reason", "raised", "answered"),
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -79,11 +126,11 @@ class AlarmTable(Base):
     id: Mapped[str] = mapped_column(String(64), unique=True)
     camera: Mapped[str] = mapped_column(String(63))
     camera_name: Mapped[str] = mapped_column(String(100))
-    rule: Mapped[str] = mapped_column(String(63), index=True)
+    rule: Mapped[str] = mapped_column(String(63))
     kind: Mapped[str] = mapped_column(String(32))
     level: Mapped[int]
     state: Mapped[str] = mapped_column(String(16))
-    wall: Mapped[float] = mapped_column(index=True)
+    wall: Mapped[float]
     raised: Mapped[float]
     event: Mapped[bytes] = mapped_column(LargeBinary)
     clip_state: Mapped[str] = mapped_column(String(16))
@@ -91,6 +138,22 @@ class AlarmTable(Base):
     clip_start: Mapped[float]
     clip_duration: Mapped[float]
     clip_note: Mapped[str] = mapped_column(Text)
+    label: Mapped[str] = mapped_column(String(64), server_default=EMPTY)
+    score: Mapped[float] = mapped_column(server_default="0")
+    epoch: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    track: Mapped[int] = mapped_column(BigInteger, server_default="-1")
+    revision: Mapped[int] = mapped_column(server_default="1")
+    verdict: Mapped[str] = mapped_column(String(16), server_default=EMPTY)
+    reason: Mapped[str] = mapped_column(String(24), server_default=EMPTY)
+    assignee: Mapped[str] = mapped_column(String(32), server_default=EMPTY)
+    assignee_name: Mapped[str] = mapped_column(String(64), server_default=EMPTY)
+    group_id: Mapped[str] = mapped_column(String(64), server_default=EMPTY)
+    group_began: Mapped[float] = mapped_column(server_default="0")
+    comments: Mapped[int] = mapped_column(server_default="0")
+    escalations: Mapped[int] = mapped_column(server_default="0")
+    answered: Mapped[float | None]
+    decided: Mapped[float | None]
+    closed: Mapped[float | None]
 
 
 class SegmentTable(Base):
@@ -178,6 +241,55 @@ class RemovedFootageTable(Base):
     reason: Mapped[str] = mapped_column(String(16))
     detail: Mapped[str] = mapped_column(String(63))
     removed: Mapped[float]
+
+
+class ChainHeadTable(Base):
+    """The last link of each chained log; its row is what writers queue up behind."""
+
+    __tablename__ = "chain_heads"
+
+    name: Mapped[str] = mapped_column(String(16), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class AlarmRecordTable(Base):
+    """What happened to alarms, chained (`model/chain.py`). Outlives the alarm. `content` is what was hashed.
+
+    Once retention has deleted the content it is empty, and `digest` is what its SHA-256 was.
+    """
+
+    __tablename__ = "alarm_records"
+    __table_args__ = (Index("ix_alarm_records_alarm_number", "alarm", "number"),)
+
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    alarm: Mapped[str] = mapped_column(String(64))
+    at: Mapped[float]
+    kind: Mapped[str] = mapped_column(String(16))
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    previous: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[str | None] = mapped_column(String(64))
+
+
+class AuditTable(Base):
+    """Who did what, chained. The columns beside `content` are for searching."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_at", "at"), Index("ix_audit_actor_number", "actor", "number"))
+
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[float]
+    actor: Mapped[str] = mapped_column(String(64))
+    actor_name: Mapped[str] = mapped_column(String(64))
+    action: Mapped[str] = mapped_column(String(48))
+    kind: Mapped[str] = mapped_column(String(32))
+    target: Mapped[str] = mapped_column(String(255))
+    camera: Mapped[str] = mapped_column(String(63))
+    address: Mapped[str] = mapped_column(String(64))
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    previous: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
 
 
 class MetaTable(Base):

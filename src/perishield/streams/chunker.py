@@ -21,6 +21,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
 from perishield.model.errors import SourceError
 from perishield.model.media import TIMESCALE, AudioFormat, ChunkRef, Packet, VideoFormat
@@ -28,11 +29,13 @@ from perishield.streams.fmp4 import chunk_head, init_segment
 from perishield.streams.segments import Place, SegmentWriter
 from perishield.streams.sound_queue import SoundQueue
 
-_USUAL_INTERVAL = TIMESCALE // 25
-_STEADY = 4
+_USUAL_INTERVAL: Final = TIMESCALE // 25
+_STEADY: Final = 4
 """Intervals in a row that must agree within an eighth before the next one is presumed."""
-_SOUND_PATIENCE_S = 0.8
-_MOST_HELD = 32
+_WORTH_WRITING: Final = 0.68
+"""The share of a chunk's usual length that is written when nothing more lies ready."""
+_SOUND_PATIENCE_S: Final = 0.8
+_MOST_HELD: Final = 32
 
 
 @dataclass(slots=True)
@@ -103,10 +106,11 @@ class Chunker:
     def low_delay(self, value: bool) -> None:
         self._low_delay = value
         low_s = 0.0 if self.closely else self._low_s
-        # A third of the time is left for the timer's interval, for writing and for syncing. By packets the cut comes
-        # early enough that the timer, which does not know the last duration, is the exception.
+        # What remains of the time is for the timer's interval, for writing and for syncing, and for bytes that gather
+        # in the kernel. By packets the cut comes early enough that the timer, which does not know the last duration,
+        # is the exception.
         self._span = int((low_s if value else self._usual_s * 0.66) * TIMESCALE)
-        self._age_s = low_s * 1.25 if value else self._usual_s * 0.65
+        self._age_s = low_s * 1.25 if value else self._usual_s * 0.55
 
     def format(self, video: VideoFormat) -> None:
         if video != self._video:
@@ -159,6 +163,23 @@ class Chunker:
         if self._low_delay:
             self._hasten(dts)
 
+    def rest(self) -> None:
+        """What came together is written together, and soon.
+
+        Too little waits for more; a camera of no steady rate for the frame that tells how long the last one lasts.
+        """
+        pending = self._pending
+        if self._low_delay or self._held or len(pending) <= _STEADY:
+            return
+        last = pending[-1].dts
+        interval = last - pending[-2].dts
+        if last + interval - self._first_dts < self._span * _WORTH_WRITING:
+            return
+        jitter = interval >> 3
+        if all(abs(pending[n].dts - pending[n - 1].dts - interval) <= jitter for n in range(-_STEADY, -1)):
+            before_key = last + interval + (interval >> 1) - self._key_dts >= self._group
+            self._flush(None, pending[-1].arrival if before_key else 0.0)
+
     def _hasten(self, dts: int) -> None:
         """Low delay: write now where the next frame may be presumed to come too late for this chunk."""
         before, interval = self._interval, dts - self._last_dts
@@ -173,10 +194,18 @@ class Chunker:
 
     def tick(self, wall: float) -> None:
         """Write what has waited too long; `wall` is Unix seconds."""
-        if self._held and not 0 <= wall - self._held[0].since < _SOUND_PATIENCE_S:
-            self._release_all()
+        if self._held:
+            if 0 <= wall - self._held[0].since < self._patience_s:
+                self._release()
+            else:
+                self._release_all()
         if self._pending and not 0 <= wall - self._pending[0].arrival < self._age_s:
             self._flush(None)
+
+    @property
+    def _patience_s(self) -> float:
+        """What many cameras held back must not be refused because it comes at once: a crowded queue is given time."""
+        return _SOUND_PATIENCE_S * (2 if self.writer.crowded else 1)
 
     def close(self) -> None:
         """Write what waits and end the segment."""
@@ -187,9 +216,9 @@ class Chunker:
         self._gap = True
 
     def _release(self) -> None:
-        """Write what has its sound, in order."""
+        """Write what has its sound, in order, as long as the disk keeps up."""
         held, sound = self._held, self.sound
-        while held and not (held[0].waits and sound.lags(held[0].until)):
+        while held and not (held[0].waits and sound.lags(held[0].until)) and not self.writer.crowded:
             self._write(held.popleft())
 
     def _release_all(self) -> None:

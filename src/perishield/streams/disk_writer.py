@@ -12,6 +12,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from perishield.log import Log
 from perishield.model.errors import StorageError
@@ -22,9 +23,9 @@ from perishield.streams.media_root import MediaRoot
 
 log = Log("streams")
 
-_IOV_MAX = 1024
-_MOST_UNWRITTEN = 512
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_IOV_MAX: Final = 1024
+_MOST_UNWRITTEN: Final = 512
+_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,39 +28,40 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from perishield.model.media import TIMESCALE, AudioFormat, Codec, VideoFormat
 from perishield.streams.codec_config import avcc, hvcc
 from perishield.streams.sound_entry import sound_entry
 
-TFDT_OFFSET = 60
+TFDT_OFFSET: Final = 60
 """Where a chunk's 64-bit decode time lies."""
-_NUMBER_OFFSET = 20
-_TRAF_OFFSET = 24
-_DATA_OFFSET = 84
+_NUMBER_OFFSET: Final = 20
+_TRAF_OFFSET: Final = 24
+_DATA_OFFSET: Final = 84
 """Where the first `trun` says how far from the chunk's start the access units begin."""
 
-ORIGIN_UUID = bytes.fromhex("8f1d3c5a6b0e4e2f9d7750536567496f")
+ORIGIN_UUID: Final = bytes.fromhex("8f1d3c5a6b0e4e2f9d7750536567496f")
 """Type of our `uuid` box in `moov`: version (1), epoch, stream time, wall clock in microseconds, each 64 bit."""
 
-_ORIGIN = struct.Struct(">BQQQ")
-_MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
-_SYNC = 0x02000000
+_ORIGIN: Final = struct.Struct(">BQQQ")
+_MATRIX: Final = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+_SYNC: Final = 0x02000000
 """sample_depends_on = 2, a sync sample (clause 8.8.3.1)."""
-_NON_SYNC = 0x01010000
+_NON_SYNC: Final = 0x01010000
 """sample_depends_on = 1, sample_is_non_sync_sample."""
 
-_TRUN_KEY = 0x000001 | 0x000004 | 0x000100 | 0x000200
-_TRUN = 0x000001 | 0x000100 | 0x000200
-_TRUN_COMPOSITION = 0x000800
+_TRUN_KEY: Final = 0x000001 | 0x000004 | 0x000100 | 0x000200
+_TRUN: Final = 0x000001 | 0x000100 | 0x000200
+_TRUN_COMPOSITION: Final = 0x000800
 
-_HEAD = struct.Struct(">I4s I4sII I4s I4sII I4sIQ I4sIIi")
-_SOUND_HEAD = struct.Struct(">I4s I4sII I4sIQ I4sIIi")
-_SOUND_TFDT = 36
+_HEAD: Final = struct.Struct(">I4s I4sII I4s I4sII I4sIQ I4sIIi")
+_SOUND_HEAD: Final = struct.Struct(">I4s I4sII I4sIQ I4sIIi")
+_SOUND_TFDT: Final = 36
 """Where the decode time lies in the second `traf`."""
-_SOUND_TRUN = 0x000001 | 0x000100 | 0x000200
-_FIRST_FLAGS = struct.Struct(">I")
-_MDAT = struct.Struct(">I4s")
+_SOUND_TRUN: Final = 0x000001 | 0x000100 | 0x000200
+_FIRST_FLAGS: Final = struct.Struct(">I")
+_MDAT: Final = struct.Struct(">I4s")
 
 
 @dataclass(frozen=True, slots=True)

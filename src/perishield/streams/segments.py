@@ -1,6 +1,7 @@
 """One camera's segment files: which chunk goes into which file, and what is told of it.
 
-Decisions only: files change at key frames, by length, format, pool and epoch. The writing itself is a matter of a
+Decisions only: files change at key frames, by length, format, pool and epoch; the first is shorter than the others by
+a share of each camera's own. The writing itself is a matter of a
 `Writing`, which answers later. A disk that refuses costs the camera its recording until it is tried again, never its
 stream and never another camera.
 """
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+from zlib import crc32
 
 from perishield.log import Log
 from perishield.model.errors import StorageError
@@ -23,7 +26,9 @@ __all__ = ["MediaRoot", "Place", "SegmentWriter"]
 log = Log("streams")
 
 _RETRY_S = 3.0
-_SLACK = TIMESCALE // 10
+_STAGGERED_FROM_S: Final = 10.0
+_SHORTEST_SHARE: Final = 0.2
+_SLACK: Final = TIMESCALE // 10
 """A key frame this little before the segment's nominal end already begins the next one: cameras' clocks jitter."""
 
 
@@ -57,6 +62,9 @@ class SegmentWriter:
         self.low_delay = False
         self.fault: StorageError | None = None
         self._segment_ticks = int(segment_s * TIMESCALE) - _SLACK
+        # Cameras that began together would all close and create their files at once, for ever: a disk stalls over that.
+        share = _share_of(camera) if segment_s >= _STAGGERED_FROM_S else 1.0
+        self._ticks = int(self._segment_ticks * share)
         self._on_segment = on_segment
         self._on_fault = on_fault
         self._choose_pool = choose_pool
@@ -72,6 +80,11 @@ class SegmentWriter:
     def audio(self) -> AudioFormat | None:
         """The sound of the open file; what else comes has no place in it."""
         return self._file.audio if self._file is not None else None
+
+    @property
+    def crowded(self) -> bool:
+        """So much waits for the disk already that what can wait should."""
+        return self._queue.crowded
 
     def begin(self, first: Packet, video: VideoFormat, epoch: int, audio: AudioFormat | None = None) -> int | None:
         """Make sure that there is a file for a chunk that begins with `first`; returns that file's start in ticks.
@@ -95,7 +108,7 @@ class SegmentWriter:
         file = self._file
         if (
             file is not None
-            and first.dts - file.start < self._segment_ticks
+            and first.dts - file.start < self._ticks
             and file.pool == self.pool
             and video is file.video
             and audio is file.audio
@@ -103,6 +116,8 @@ class SegmentWriter:
             and not self._gives_way(self._queue)
         ):
             return file
+        if file is not None:
+            self._ticks = self._segment_ticks
         self.close()
         if self.fault is not None and time.monotonic() < self._retry_at:
             return None
@@ -167,3 +182,8 @@ class SegmentWriter:
             log.error("camera.storage_failed", camera=self.camera, code=error.code, message=error.message)
             self.fault = error
             self._on_fault(error)
+
+
+def _share_of(camera: str) -> float:
+    """How long a camera's first segment is, as a share of the others: another one for each, always the same."""
+    return _SHORTEST_SHARE + (1 - _SHORTEST_SHARE) * (crc32(camera.encode()) % 1024) / 1024

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import pairwise
+from typing import Final
 
 from perishield.model.media import TIMESCALE, AudioFormat, Packet
 from perishield.sources.sound import frame_ticks
 from perishield.streams.fmp4 import SoundRun
 
-_SILENT_AFTER = 4 * TIMESCALE
-_LARGEST_LAG = TIMESCALE // 2
-_MOST_FRAMES = 1024
-_MOST_BYTES = 1 << 20
+_SILENT_AFTER: Final = 4 * TIMESCALE
+_LARGEST_LAG: Final = TIMESCALE // 2
+_MOST_FRAMES: Final = 1024
+_MOST_BYTES: Final = 1 << 20
 
 
 class SoundQueue:

@@ -36,6 +36,9 @@ class Writing(Protocol):
     floor: int | None
     """Cameras of lower priority are not written for now; None: all are."""
 
+    @property
+    def crowded(self) -> bool: ...
+
     def admits(self, size: int) -> bool: ...
 
     def put(self, order: _Order, *, at_once: bool) -> None: ...
@@ -48,6 +51,10 @@ class WriteAtOnce:
         self.root = root
         self.floor: int | None = None
         self._disk = DiskWriter(root)
+
+    @property
+    def crowded(self) -> bool:
+        return False
 
     def admits(self, size: int) -> bool:
         return True
@@ -106,6 +113,11 @@ class WriteQueue:
     def fill(self) -> float:
         """The share of its room that is in use."""
         return self.queued / self.limit if self.queued else 0.0
+
+    @property
+    def crowded(self) -> bool:
+        """Half of its room is in use."""
+        return self.queued * 2 > self.limit
 
     def admits(self, size: int) -> bool:
         """Whether there is room for a chunk of that size."""

@@ -1,64 +1,120 @@
-"""Who is who: similarity of boxes and the best one-to-one assignment."""
+"""Who is who: similarity of boxes and the best one-to-one assignment.
+
+Of all pairs of objects and detections only a few can be meant at all, so pairs are kept as three lists (row, column,
+similarity) and not as matrices.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from perishield.model.vision import Detections
 from perishield.tracking.kalman import Floats
 
 Indices = NDArray[np.intp]
-_SHAPE_LIMIT = 1.8
-_LOOSE_SHAPE_LIMIT = 4.0
+
+
+def usable(detections: Detections, low: float) -> tuple[Floats, Floats, Indices]:
+    """Boxes (n, 4), scores and classes of what has an area, a class and a score of at least `low`."""
+    boxes = detections.boxes.astype(np.float64).reshape(-1, 4)
+    scores = np.asarray(detections.scores, np.float64)
+    classes = np.asarray(detections.classes, np.intp)
+    good = (scores >= low) & (classes >= 0) & (classes < len(detections.names))
+    if not np.isfinite(boxes).all():
+        good &= np.isfinite(boxes).all(axis=1)
+        boxes[~good] = 0.0
+    left, top, right, bottom = boxes.T
+    good &= (right > left) & (bottom > top)
+    return (boxes, scores, classes) if good.all() else (boxes[good], scores[good], classes[good])
 
 
 def iou_matrix(a: Floats, b: Floats) -> Floats:
     """Intersection over union of every box in `a` (n, 4) with every one in `b` (m, 4), xyxy: (n, m)."""
-    left = np.maximum(a[:, None, 0], b[None, :, 0])
-    top = np.maximum(a[:, None, 1], b[None, :, 1])
-    width = np.minimum(a[:, None, 2], b[None, :, 2]) - left
-    height = np.minimum(a[:, None, 3], b[None, :, 3]) - top
-    shared = np.maximum(width, 0.0) * np.maximum(height, 0.0)
-    area_a = (a[:, 2] - a[:, 0]) * (a[:, 3] - a[:, 1])
-    area_b = (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])
-    result: Floats = shared / (area_a[:, None] + area_b[None, :] - shared + 1e-9)
+    result = np.zeros((len(a), len(b)))
+    rows, columns, overlap = overlapping(a, b)
+    result[rows, columns] = overlap
     return result
 
 
-def nearness_matrix(a: Floats, b: Floats, reach: Floats, loose: NDArray[np.bool_]) -> Floats:
+def overlapping(a: Floats, b: Floats) -> tuple[Indices, Indices, Floats]:
+    """Pairs of boxes in `a` (n, 4) and `b` (m, 4), xyxy, that touch: rows, columns, intersection over union."""
+    # Single precision halves the cost of what is done for every pair; it is right to a thousandth of a pixel.
+    one, other = a.astype(np.float32), b.astype(np.float32)
+    left, top, right, bottom = one.T[:, :, None]
+    b_left, b_top, b_right, b_bottom = np.ascontiguousarray(other.T)
+    edge = np.maximum(left, b_left)
+    wide = np.minimum(right, b_right)
+    wide -= edge
+    tall = np.minimum(bottom, b_bottom)
+    tall -= np.maximum(top, b_top, out=edge)
+    # One comparison for both: of two signed lengths the smaller one is positive where both are.
+    touching = (np.minimum(wide, tall, out=edge) > 0).ravel().nonzero()[0]
+    rows = touching // max(len(b), 1)
+    columns = touching - rows * len(b)
+    inner = wide.ravel()[touching].astype(np.float64)
+    inner *= tall.ravel()[touching]
+    area_a = (a[:, 2] - a[:, 0]) * (a[:, 3] - a[:, 1])
+    area_b = (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])
+    inner /= area_a[rows] + area_b[columns] - inner
+    return rows, columns, inner
+
+
+def nearness_matrix(a: Floats, b: Floats, reach: Floats, unlike: Floats) -> Floats:
     """How near the centres of `a` (n, 4) and `b` (m, 4), centre-size, are: 1 at the same place, 0 out of reach.
 
-    `reach` (n,) is the farthest distance in box heights. Boxes whose heights or widths differ too much are out of
-    reach too; rows marked in `loose` (n,) may differ more (blobs of motion tear and merge).
+    `reach` (n,) is the farthest distance in box heights. Boxes whose heights differ by more than the factor `unlike`
+    (n,), or whose widths by half as much again, are out of reach too.
     This carries an object over pictures too far apart for its boxes to overlap.
     """
-    size = np.maximum(a[:, None, 3], b[None, :, 3])
-    distance = np.hypot(a[:, None, 0] - b[None, :, 0], a[:, None, 1] - b[None, :, 1]) / (size + 1e-9)
-    near = 1.0 - distance / reach[:, None]
-    limit = np.where(loose, _LOOSE_SHAPE_LIMIT, _SHAPE_LIMIT)[:, None]
-    for axis in (2, 3):
-        larger = np.maximum(a[:, None, axis], b[None, :, axis])
-        smaller = np.minimum(a[:, None, axis], b[None, :, axis])
-        # Widths swing with the gait, heights do not.
-        near[larger > smaller * (limit * 1.5 if axis == 2 else limit)] = 0.0
-    return np.maximum(near, 0.0)
+    x, y, width, height = a.T[:, :, None]
+    b_x, b_y, b_width, b_height = b.T
+    taller = np.maximum(height, b_height)
+    near = 1.0 - np.hypot(x - b_x, y - b_y) / (taller * reach[:, None] + 1e-9)
+    limit = unlike[:, None]
+    near[taller > np.minimum(height, b_height) * limit] = 0.0
+    # Widths swing with the gait, heights do not.
+    near[np.maximum(width, b_width) > np.minimum(width, b_width) * (limit * 1.5)] = 0.0
+    result: Floats = np.maximum(near, 0.0)
+    return result
 
 
 def assign(similarity: Floats, least: float) -> tuple[Indices, Indices]:
-    """Pairs (rows, columns) of the assignment with the largest total similarity, each pair at least `least`."""
-    good = similarity >= least
-    if not good.any():
-        return np.zeros(0, np.intp), np.zeros(0, np.intp)
-    if good.sum(axis=0).max() <= 1 and good.sum(axis=1).max() <= 1:
-        rows, columns = np.nonzero(good)
-        return rows, columns
+    """Pairs (rows, columns) of the assignment with the largest total similarity, each pair at least `least` > 0."""
+    rows, columns = (similarity >= least).nonzero()
+    chosen = assign_pairs(rows, columns, similarity[rows, columns])
+    return rows[chosen], columns[chosen]
+
+
+def assign_pairs(rows: Indices, columns: Indices, similarity: Floats) -> Indices:
+    """Which of the pairs make the one-to-one assignment with the largest total similarity; all are above 0.
+
+    Most objects and detections have one candidate only, and are matched without any search; the rest is solved
+    exactly (Jonker and Volgenant).
+    """
+    if not len(rows):
+        return rows
+    contested = (np.bincount(rows)[rows] > 1) | (np.bincount(columns)[columns] > 1)
+    hard = contested.nonzero()[0]
+    if not len(hard):
+        return np.arange(len(rows))
     import lap
 
-    some_rows, some_columns = np.flatnonzero(good.any(axis=1)), np.flatnonzero(good.any(axis=0))
-    part = np.ix_(some_rows, some_columns)
-    good = good[part]
-    _, column_of_row, _ = lap.lapjv(np.where(good, 1.0 - similarity[part], 1.0), extend_cost=True)
-    rows = np.flatnonzero(column_of_row >= 0)
-    columns = column_of_row[rows].astype(np.intp)
-    really = good[rows, columns]
-    return some_rows[rows[really]], some_columns[columns[really]]
+    row, width = _dense(rows[hard])
+    column, height = _dense(columns[hard])
+    size = max(width, height)
+    pair = np.full((size, size), -1, np.intp)
+    pair[row, column] = hard
+    cost = np.zeros((size, size))
+    cost[row, column] = -similarity[hard]
+    _, column_of_row, _ = lap.lapjv(cost)
+    solved = pair[np.arange(size), column_of_row]
+    return np.concatenate([(~contested).nonzero()[0], solved[solved >= 0]])
+
+
+def _dense(numbers: Indices) -> tuple[Indices, int]:
+    """The same numbers without gaps, in their order, and how many there are."""
+    known = np.zeros(int(numbers.max()) + 1, np.intp)
+    known[numbers] = 1
+    place = known.cumsum()
+    return place[numbers] - 1, int(place[-1])

@@ -17,3 +17,40 @@ WATCHED = frozenset(
     | {"bird", "cat", "dog", "horse", "sheep", "cow", "bear"}
 )
 """What moves across a perimeter; a network's potted plants and chairs are of no use here."""
+
+_GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
+"""Numbers of the 91 that COCO's annotations name but its sets of boxes never got."""
+
+
+def _by_id() -> tuple[str, ...]:
+    rest = iter(NAMES)
+    return ("background", *("unused" if index in _GAPS else next(rest) for index in range(1, 91)))
+
+
+NAMES_91: tuple[str, ...] = _by_id()
+"""By COCO's own category numbers, as TensorFlow's and RF-DETR's networks count."""
+
+ALIASES = {
+    "pedestrian": "person",
+    "people": "person",
+    "human": "person",
+    "automobile": "car",
+    "motorbike": "motorcycle",
+    "bike": "bicycle",
+    "lorry": "truck",
+    "aeroplane": "airplane",
+    "ship": "boat",
+}
+"""What other sets call the classes that rules ask for."""
+
+
+def known_as(names: tuple[str, ...], aliases: dict[str, str] | None = None) -> tuple[str, ...]:
+    """Class names as rules know them; `aliases` go before the common ones.
+
+    >>> known_as(("Pedestrian", "forklift"))
+    ('person', 'forklift')
+    """
+    table = ALIASES | (aliases or {})
+    return tuple(
+        table.get(name, table.get(name.lower(), name.lower() if name.lower() in NAMES else name)) for name in names
+    )

@@ -14,13 +14,17 @@ from typing import TYPE_CHECKING, BinaryIO
 import av
 import av.error
 
+from perishield.log import Log
 from perishield.model.errors import StorageError
 from perishield.model.media import TIMESCALE, ChunkRef, Codec
+from perishield.vision.hardware import SOFTWARE, decoder_for
 from perishield.vision.init_segment import decoder_configuration
 from perishield.vision.picture import Picture
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
+
+log = Log("decoder")
 
 _NAMES = {Codec.H264: "h264", Codec.H265: "hevc"}
 _MAX_PIXELS = 64_000_000
@@ -48,9 +52,14 @@ class ChunkDecoder:
     frame and goes on from there. So a gate that opens late misses nothing.
     """
 
-    def __init__(self, media_root: Path, *, loop_filter: bool = True) -> None:
+    def __init__(self, media_root: Path, *, loop_filter: bool = True, hardware: str = "") -> None:
         self.counts = DecoderCounts()
+        self.name = SOFTWARE
+        """What the last picture was decoded by: software, or the hardware that was asked for."""
+        self.wanted_from = 0
+        """Pictures before this stream tick need not come out: those that no other is predicted from are passed over."""
         self._root = media_root
+        self._hardware = hardware
         self._options = {"max_pixels": str(_MAX_PIXELS), "threads": "1"}
         if not loop_filter:
             self._options["skip_loop_filter"] = "all"
@@ -176,18 +185,27 @@ class ChunkDecoder:
             packet.pts, packet.dts = shown, time
             time += ref.durations[index]
             self.counts.units += 1
+            # Nothing is predicted from such a picture, so neither it nor its edges' smoothing is missed.
+            codec.skip_frame = "NONREF" if shown < self.wanted_from and not first_only else "DEFAULT"
             try:
                 frames = codec.decode(packet)
                 if first_only:
                     frames += codec.decode(None)
-            except av.error.FFmpegError:
-                self.counts.corrupt += 1
-                self._lose()
+            except av.error.FFmpegError as error:
+                self._refused(error)
                 return
             yield from self._pictures(frames)
             if first_only:
                 return
         self._decoded = ref.number
+
+    def _refused(self, error: Exception) -> None:
+        """An access unit was refused: wait for the next key frame, in software where hardware refused it."""
+        self.counts.corrupt += 1
+        self._lose()
+        if self.name != SOFTWARE:
+            log.warning("decoder.hardware_failed", name=self.name, message=str(error))
+            self._hardware, self._codec = "", None
 
     def _pictures(self, frames: list[av.VideoFrame]) -> Iterator[Picture]:
         for frame in frames:
@@ -204,17 +222,21 @@ class ChunkDecoder:
                 del self._times[stale]
 
     def _open(self) -> VideoCodecContext | None:
-        if self._codec is None and self._configuration is not None:
+        while self._codec is None and self._configuration is not None:
             kind, extradata = self._configuration
-            codec: VideoCodecContext = av.VideoCodecContext.create(_NAMES[kind], "r")  # type: ignore[assignment]
+            codec, self.name = decoder_for(_NAMES[kind], self._hardware)
             codec.extradata = extradata
             codec.options = self._options
             codec.thread_count = 1
             try:
                 codec.open()
-            except (av.error.FFmpegError, ValueError):
-                self.counts.corrupt += 1
-                return None
+            except (av.error.FFmpegError, ValueError) as error:
+                if self.name == SOFTWARE:
+                    self.counts.corrupt += 1
+                    return None
+                log.warning("decoder.hardware_failed", name=self.name, message=str(error))
+                self._hardware = ""
+                continue
             self._codec = codec
         return self._codec
 

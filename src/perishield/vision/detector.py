@@ -20,9 +20,14 @@ class Detector(Protocol):
     empty. `batch` is how many pictures it likes at once.
     """
 
-    name: str
-    model: str
-    batch: int
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def batch(self) -> int: ...
 
     def detect(self, pictures: Sequence[Picture]) -> list[Detections]:
         """One `Detections` per picture, in order. Pictures of one camera come in the order of their time."""

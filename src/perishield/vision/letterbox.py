@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """input = picture * scale + (left, top)."""
+    """input = picture * (scale, scale_y) + (left, top)."""
 
     scale: float
+    scale_y: float
     left: int
     top: int
     width: int
@@ -25,32 +26,50 @@ class Fit:
 
     def back(self, boxes: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
         """Boxes (n, 4) xyxy in input pixels as pixels of the picture, clipped to it."""
-        moved = (boxes - np.array([self.left, self.top] * 2, np.float32)) / np.float32(self.scale)
+        scales = np.array([self.scale, self.scale_y] * 2, np.float32)
+        moved = (boxes - np.array([self.left, self.top] * 2, np.float32)) / scales
         result: NDArray[np.float32] = np.clip(moved, 0, np.array([width, height] * 2, np.float32)).astype(np.float32)
         return result
 
 
-def fit(width: int, height: int, input_width: int, input_height: int, *, centred: bool) -> Fit:
-    """How a picture of that size lies in the input."""
+Mode = Literal["centre", "top_left", "stretch"]
+
+
+def fit(width: int, height: int, input_width: int, input_height: int, mode: Mode) -> Fit:
+    """How a picture of that size lies in the input; all but `stretch` keep its proportions."""
+    if mode == "stretch":
+        return Fit(input_width / width, input_height / height, 0, 0, input_width, input_height)
     scale = min(input_width / width, input_height / height)
     inner_width = max(1, min(input_width, round(width * scale)))
     inner_height = max(1, min(input_height, round(height * scale)))
-    left = (input_width - inner_width) // 2 if centred else 0
-    top = (input_height - inner_height) // 2 if centred else 0
-    return Fit(scale, left, top, inner_width, inner_height)
+    left = (input_width - inner_width) // 2 if mode == "centre" else 0
+    top = (input_height - inner_height) // 2 if mode == "centre" else 0
+    return Fit(scale, scale, left, top, inner_width, inner_height)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputForm:
+    """How a network wants its pictures: (sample / divisor - mean) / std, in that order of colours."""
+
+    order: Literal["rgb", "bgr"] = "rgb"
+    divisor: float = 255.0
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    mode: Mode = "centre"
+    pad: int = 114
 
 
 class Letterbox:
-    """Pictures as network inputs, float32 (3, height, width), padded with grey 114."""
+    """Pictures as network inputs, float32 (3, height, width)."""
 
-    def __init__(
-        self, width: int, height: int, *, order: Literal["rgb24", "bgr24"], unit_range: bool, centred: bool
-    ) -> None:
+    def __init__(self, width: int, height: int, form: InputForm) -> None:
         self.width = width
         self.height = height
-        self._order = order
-        self._divisor = np.float32(255.0 if unit_range else 1.0)
-        self._centred = centred
+        self._form = form
+        self._divisor = np.float32(form.divisor)
+        self._mean = np.array(form.mean, np.float32)[:, None, None]
+        self._std = np.array(form.std, np.float32)[:, None, None]
+        self._plain = form.mean == (0.0, 0.0, 0.0) and form.std == (1.0, 1.0, 1.0)
         self._shrinkers: dict[tuple[int, int], tuple[Fit, Shrinker]] = {}
 
     def fit_of(self, picture: Picture) -> Fit:
@@ -60,15 +79,19 @@ class Letterbox:
         """Write a picture into `target`, float32 (3, height, width)."""
         place, shrink = self._known(picture)
         colour = shrink.colour(picture.frame)
-        target.fill(np.float32(114.0) / self._divisor)
+        if (place.width, place.height) != (self.width, self.height):
+            target.fill(np.float32(self._form.pad) / self._divisor)
         inner = target[:, place.top : place.top + place.height, place.left : place.left + place.width]
         np.divide(colour.transpose(2, 0, 1), self._divisor, out=inner, casting="unsafe", dtype=np.float32)
+        if not self._plain:
+            target -= self._mean
+            target /= self._std
         return place
 
     def _known(self, picture: Picture) -> tuple[Fit, Shrinker]:
         size = (picture.width, picture.height)
         known = self._shrinkers.get(size)
         if known is None:
-            place = fit(*size, self.width, self.height, centred=self._centred)
-            known = self._shrinkers[size] = (place, Shrinker(place.width, place.height, self._order))
+            place = fit(*size, self.width, self.height, self._form.mode)
+            known = self._shrinkers[size] = (place, Shrinker(place.width, place.height, f"{self._form.order}24"))
         return known

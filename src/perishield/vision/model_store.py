@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from perishield.model.errors import ModelError, mask_url
 from perishield.model.vision import MOTION
 from perishield.vision.catalogue import CATALOGUE, CatalogueEntry, entry
+from perishield.vision.model_registry import ModelRegistry
+from perishield.vision.providers import Runtime
 
 if TYPE_CHECKING:
     from perishield.vision.detector import Detector
@@ -177,19 +179,24 @@ def _digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def choose_detector(setting: str, models_dir: Path, *, threads: int = 1) -> Detector:
+def choose_detector(setting: str, models_dir: Path, *, threads: int = 1, runtime: Runtime | None = None) -> Detector:
     """The detector that a setting asks for.
 
-    `auto`: the first installed network of the catalogue, else motion. `motion`: that. Anything else: a file's path, or
-    the name of a network in the folder. Raises ModelError; a caller that must not be blind falls back to `motion`.
+    `auto`: the version enabled in the registry, else the first installed network of the catalogue, else motion.
+    `motion`: that. Anything else: a file's path, or the name of a network in the folder. Raises ModelError; a caller
+    that must not be blind falls back to `motion`.
     """
     if setting == MOTION:
         return _motion()
     if setting == "auto":
+        enabled = ModelRegistry(models_dir).current()
         installed = [item.file for item in CATALOGUE if (models_dir / item.file).is_file()]
-        if not installed:
+        if not enabled and not installed:
             return _motion()
-        path = models_dir / installed[0]
+        path = models_dir / (f"{enabled}.onnx" if enabled else installed[0])
+        if enabled and path.is_file():
+            registry = ModelRegistry(models_dir)
+            registry.check(registry.find(enabled))
     else:
         path = _named(setting, models_dir)
     item = entry(path.stem)
@@ -200,7 +207,7 @@ def choose_detector(setting: str, models_dir: Path, *, threads: int = 1) -> Dete
         )
     from perishield.vision.onnx_model import OnnxDetector
 
-    return OnnxDetector(path, threads=threads)
+    return OnnxDetector(path, runtime=runtime or Runtime(threads=threads))
 
 
 def _named(setting: str, models_dir: Path) -> Path:

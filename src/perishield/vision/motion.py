@@ -27,10 +27,12 @@ _FLOOD = 0.35
 _WARM_UP_PICTURES = 6
 _KEPT_S = 2.0
 _MARGIN = 3
+TRAVELS = 0.6
+"""Score from which something has travelled, and does not merely differ."""
 
 
 class MotionDetector:
-    """Finds what travels through the picture. Scores above 0.6 have travelled; lower ones merely differ.
+    """Finds what travels through the picture. Scores above `TRAVELS` have travelled; lower ones merely differ.
 
     Keeps a background per camera, so the pictures of one camera must come in order.
     """

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from perishield.log import Log
 from perishield.model.errors import StorageError
 from perishield.model.media import ChunkRef, Codec
+from perishield.vision.hardware import SOFTWARE, decoder_for
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -16,12 +16,7 @@ if TYPE_CHECKING:
 
     from perishield.vision.picture import Picture
 
-log = Log("still")
-
-SOFTWARE = "software"
 _NAMES = {Codec.H264: "h264", Codec.H265: "hevc"}
-_unusable: set[str] = set()
-"""Hardware that this process tried in vain."""
 _OPTIONS = {"max_pixels": "64000000", "threads": "1"}
 
 
@@ -71,31 +66,13 @@ class StillDecoder:
 
     def _open(self, codec: Codec, configuration: bytes) -> VideoCodecContext:
         if self._codec is None or self._configuration != (codec, configuration):
-            context, self.name = _context(_NAMES[codec], self._hardware)
+            context, self.name = decoder_for(_NAMES[codec], self._hardware)
             context.extradata = configuration
             context.options = _OPTIONS
             context.thread_count = 1
             context.open()
             self._codec, self._configuration = context, (codec, configuration)
         return self._codec
-
-
-def _context(codec: str, hardware: str) -> tuple[VideoCodecContext, str]:
-    """A decoder and what it runs on: the wanted hardware where this host has it, else software."""
-    import av
-    import av.error
-    from av.codec.hwaccel import HWAccel, hwdevices_available
-
-    for name in hwdevices_available() if hardware else ():
-        if hardware in ("auto", name) and name not in _unusable:
-            try:
-                # Without the fallback: what does not take the stream must not pass for hardware.
-                accelerator = HWAccel(name, allow_software_fallback=False)
-                return cast("VideoCodecContext", av.CodecContext.create(codec, "r", hwaccel=accelerator)), name
-            except (av.error.FFmpegError, ValueError, RuntimeError, NotImplementedError, OSError) as error:
-                log.info("still.no_hardware", name=name, message=str(error))
-                _unusable.add(name)
-    return cast("VideoCodecContext", av.CodecContext.create(codec, "r")), SOFTWARE
 
 
 def _passed(frame: VideoFrame, until: int) -> bool:
@@ -110,12 +87,19 @@ def _better(best: VideoFrame | None, frame: VideoFrame, until: int | None) -> Vi
     return frame if best.pts < frame.pts <= until else best
 
 
+def fitted_size(wide: int, high: int, width: int, height: int = 0) -> tuple[int, int]:
+    """What `fitted` makes of a picture of `wide` x `high`."""
+    share = min(width / wide, height / high if height else 1.0, 1.0)
+    if share >= 1.0:
+        return wide, high
+    return max(2, round(wide * share) // 2 * 2), max(2, round(high * share) // 2 * 2)
+
+
 def fitted(frame: VideoFrame, width: int, height: int = 0) -> VideoFrame:
     """The frame, no wider than `width` and no higher than `height` (0: any), in its own proportions and even sizes."""
-    share = min(width / frame.width, height / frame.height if height else 1.0, 1.0)
-    if share >= 1.0:
+    wide, high = fitted_size(frame.width, frame.height, width, height)
+    if (wide, high) == (frame.width, frame.height):
         return frame
-    wide, high = (max(2, round(side * share) // 2 * 2) for side in (frame.width, frame.height))
     return frame.reformat(width=wide, height=high, interpolation="AREA", threads=1)
 
 

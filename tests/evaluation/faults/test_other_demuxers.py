@@ -15,6 +15,8 @@ import pytest
 
 from perishield.evaluation.faults.stand import Stand, wait_until
 
+pytestmark = pytest.mark.long
+
 WANTED = 100
 # What VLC says of every fragmented file: there are no samples in `moov`, and it does not know our box.
 USUAL = re.compile(r"Unknown uuid type box|no chunk defined|STTS table of 0 entries|unrecognized major media")

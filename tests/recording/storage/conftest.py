@@ -20,7 +20,7 @@ from perishield.model.storage import CopyState, StoragePlan, StorageTarget, Targ
 from perishield.recording.storage.folder_target import prepare_folder
 from perishield.recording.storage.library import Storage, open_storage
 from perishield.store.copies import copies_of, list_copies, save_copy
-from perishield.store.database import Database, sqlite_url
+from perishield.store.database import Database
 from perishield.store.segments import save_segments
 from perishield.streams.layout import RECORDINGS
 
@@ -29,8 +29,8 @@ _numbers = itertools.count()
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await Database.open(sqlite_url(tmp_path / "perishield.db"))
+async def database(tmp_path: Path, new_database: Callable[[Path], str]) -> AsyncIterator[Database]:
+    opened = await Database.open(new_database(tmp_path / "perishield.db"))
     yield opened
     await opened.close()
 

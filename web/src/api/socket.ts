@@ -1,12 +1,15 @@
 import { backoff } from '@/live/backoff'
 
 const REFUSED = 4401
+const FORBIDDEN = 4403
+/** The camera has privacy masks, and this role may not see behind them. */
+export const MASKED = 4406
 
 export interface Handlers {
   text: (message: unknown) => void
   binary?: (data: ArrayBuffer) => void
   open?: () => void
-  closed?: () => void
+  closed?: (code: number) => void
 }
 
 export function socketUrl(path: string): string {
@@ -14,7 +17,8 @@ export function socketUrl(path: string): string {
   return `${scheme}//${location.host}${path}`
 }
 
-/** A WebSocket that authenticates with its first message and comes back by itself until it is closed. */
+/** A WebSocket that authenticates with its first message and comes back by itself until it is closed.
+ *  `refused` is asked for a new token when the one it has no longer counts. */
 export class Socket {
   private socket: WebSocket | null = null
   private timer = 0
@@ -25,7 +29,7 @@ export class Socket {
     private readonly path: string,
     private readonly token: () => string,
     private readonly handlers: Handlers,
-    private readonly refused: () => void = () => undefined,
+    private readonly refused: () => Promise<boolean> = () => Promise.resolve(false),
   ) {}
 
   open(): void {
@@ -60,13 +64,19 @@ export class Socket {
     socket.onclose = (event) => {
       if (this.socket !== socket) return
       this.socket = null
-      this.handlers.closed?.()
-      if (this.done) return
+      this.handlers.closed?.(event.code)
+      if (this.done || event.code === FORBIDDEN || event.code === MASKED) return
       if (event.code === REFUSED) {
-        this.refused()
+        void this.refused().then((renewed) => {
+          if (renewed && !this.done) this.later()
+        })
         return
       }
-      this.timer = window.setTimeout(() => this.connect(), backoff(this.failures++, Math.random()))
+      this.later()
     }
+  }
+
+  private later(): void {
+    this.timer = window.setTimeout(() => this.connect(), backoff(this.failures++, Math.random()))
   }
 }

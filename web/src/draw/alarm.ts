@@ -1,6 +1,21 @@
-import type { Alarm, Point } from '@/api/types'
+import type { Alarm, AlarmKind, Point } from '@/api/types'
 import type { Rect } from '@/draw/geometry'
 import { INK, paintBox, paintDot, paintRule, paintTrail } from '@/draw/paint'
+
+/** In the order in which they are offered. */
+export const ALARM_KINDS: readonly AlarmKind[] = [
+  'tripwire',
+  'zone_enter',
+  'zone_exit',
+  'zone_inside',
+  'fence',
+  'loiter',
+  'wrong_way',
+  'count',
+  'line_count',
+  'left_object',
+  'health',
+]
 
 /** How long after the crossing its box and point stay on the clip. */
 const AFTERGLOW_S = 1.5

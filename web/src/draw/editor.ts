@@ -1,11 +1,11 @@
 import { computed, ref, type Ref } from 'vue'
 
 import type { Point, Rule } from '@/api/types'
+import { undrawn } from '@/draw/rule'
 import { distance, middle, place, unplace, type Rect } from '@/draw/geometry'
 import {
   gripAt,
   insertPoint,
-  MOST_POINTS,
   movePoint,
   partOf,
   type PartName,
@@ -67,10 +67,7 @@ export function useEditor(draft: Ref<Rule | null>, rect: Ref<Rect>) {
     const rule = draft.value
     if (!rule) return
     before = rule
-    let empty = rule
-    if (rule.kind === 'fence') empty = { ...rule, outer: [], inner: [] }
-    else if (rule.kind === 'zone') empty = { ...rule, polygon: [] }
-    else empty = { ...rule, line: [] }
+    const empty = undrawn(rule)
     draft.value = empty
     selected.value = null
     drawing.value = unfinished(empty)?.name ?? null
@@ -127,7 +124,9 @@ export function useEditor(draft: Ref<Rule | null>, rect: Ref<Rect>) {
       return
     }
     if (last && distance(place(last, rect.value), at) < SAME) return
-    if (list.length < MOST_POINTS) setPoints(part, [...list, tidy(unplace(at, rect.value))])
+    const { most } = partOf(draft.value, part)
+    if (list.length < most) setPoints(part, [...list, tidy(unplace(at, rect.value))])
+    if (part === 'way' && list.length + 1 === most) finish()
   }
 
   /** Returns whether the press was meant for this rule. */
@@ -146,7 +145,7 @@ export function useEditor(draft: Ref<Rule | null>, rect: Ref<Rect>) {
     let start = draft.value
     if (grip.kind === 'middle') {
       const part = partOf(start, grip.part)
-      if (part.points.length >= MOST_POINTS) return true
+      if (part.points.length >= part.most) return true
       const next = part.points[(grip.index + 1) % part.points.length]!
       start = withPart(start, grip.part, insertPoint(part.points, grip.index, middle(part.points[grip.index]!, next)))
       draft.value = start

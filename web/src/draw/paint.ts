@@ -69,6 +69,16 @@ export function paintArrow(context: Context, from: Point, direction: Point, colo
   context.stroke()
 }
 
+/** The way that is allowed. */
+function paintWay(context: Context, way: readonly Point[], colour: string): void {
+  const [from, to] = way
+  if (!from || !to) return
+  const length = Math.hypot(to[0] - from[0], to[1] - from[1]) || 1
+  const direction: Point = [(to[0] - from[0]) / length, (to[1] - from[1]) / length]
+  paintLine(context, [from, to], colour)
+  paintArrow(context, [to[0] - direction[0] * 18, to[1] - direction[1] * 18], direction, colour, 18)
+}
+
 /** The arrow (or two) at the middle of a line that shows which way across it counts. */
 export function paintDirection(
   context: Context,
@@ -111,24 +121,18 @@ export function paintRule(context: Context, rule: Rule, rect: Rect, options: Rul
   const colour = options.colour ?? INK.rule
   const at = (points: readonly Point[]): Point[] => points.map((point) => place(point, rect))
   let label: Point | undefined
-  if (rule.kind === 'tripwire') {
+  if (rule.kind === 'tripwire' || rule.kind === 'line_count') {
     const line = at(rule.line)
+    if (rule.kind === 'line_count') context.setLineDash([9, 6])
     paintLine(context, line, colour)
+    context.setLineDash([])
     paintDirection(context, line, rule.direction, colour)
     label = line[0]
-  } else if (rule.kind === 'zone') {
-    const polygon = at(rule.polygon)
-    trace(context, polygon, true)
-    context.fillStyle = options.colour ?? INK.zone
-    context.globalAlpha *= 0.14
-    context.fill()
-    context.globalAlpha = options.faint ? 0.65 : 0.95
-    paintLine(context, polygon, options.colour ?? INK.zone, 2, true)
-    label = polygon[0]
-  } else {
+  } else if (rule.kind === 'fence') {
     const [outer, inner] = [at(rule.outer), at(rule.inner)]
     const second = options.colour ?? INK.inner
     paintLine(context, outer, colour)
+    for (const line of rule.between ?? []) paintLine(context, at(line), second)
     paintLine(context, inner, second)
     paintDirection(context, outer, rule.direction, colour)
     paintDirection(context, inner, rule.direction, second)
@@ -138,6 +142,16 @@ export function paintRule(context: Context, rule: Rule, rect: Rect, options: Rul
       if (inner[0]) paintLabel(context, options.marks.inner, inner[0][0], inner[0][1] - 4, second)
       label = undefined
     }
+  } else {
+    const polygon = at(rule.polygon)
+    trace(context, polygon, true)
+    context.fillStyle = options.colour ?? INK.zone
+    context.globalAlpha *= 0.14
+    context.fill()
+    context.globalAlpha = options.faint ? 0.65 : 0.95
+    paintLine(context, polygon, options.colour ?? INK.zone, 2, true)
+    if (rule.kind === 'wrong_way') paintWay(context, at(rule.way), options.colour ?? INK.inner)
+    label = polygon[0]
   }
   if (options.names && label) paintLabel(context, rule.name, label[0], label[1] - 4, colour)
   context.restore()

@@ -1,7 +1,7 @@
 import type { Point, Rule } from '@/api/types'
 import { distance, inside, middle, place, toSegment, unplace, type Rect } from '@/draw/geometry'
 
-export type PartName = 'line' | 'polygon' | 'outer' | 'inner'
+export type PartName = 'line' | 'polygon' | 'outer' | 'inner' | 'way'
 
 /** One line or polygon of a rule, as it is edited. */
 export interface Part {
@@ -9,23 +9,34 @@ export interface Part {
   points: Point[]
   closed: boolean
   least: number
+  most: number
 }
 
 export const MOST_POINTS = 64
 
-export function partNames(kind: Rule['kind']): PartName[] {
-  if (kind === 'tripwire') return ['line']
-  return kind === 'zone' ? ['polygon'] : ['outer', 'inner']
+/** What is drawn, in that order. A fence that goes by depth has no inner line. */
+export function partNames(rule: Rule): PartName[] {
+  switch (rule.kind) {
+    case 'tripwire':
+    case 'line_count':
+      return ['line']
+    case 'fence':
+      return rule.depth > 0 && !rule.inner.length ? ['outer'] : ['outer', 'inner']
+    case 'wrong_way':
+      return ['polygon', 'way']
+    default:
+      return ['polygon']
+  }
 }
 
 export function partOf(rule: Rule, name: PartName): Part {
   const closed = name === 'polygon'
   const points = (rule as unknown as Record<PartName, Point[]>)[name]
-  return { name, points, closed, least: closed ? 3 : 2 }
+  return { name, points, closed, least: closed ? 3 : 2, most: name === 'way' ? 2 : MOST_POINTS }
 }
 
 export function partsOf(rule: Rule): Part[] {
-  return partNames(rule.kind).map((name) => partOf(rule, name))
+  return partNames(rule).map((name) => partOf(rule, name))
 }
 
 export function withPart(rule: Rule, name: PartName, points: Point[]): Rule {
@@ -64,7 +75,8 @@ export function gripAt(rule: Rule, pointer: Point, rect: Rect, reach: number): G
   for (const part of parts) {
     for (const { index, a, b } of edges(part)) {
       const [from, to] = [place(a, rect), place(b, rect)]
-      if (distance(from, to) > reach * 3 && distance(middle(from, to), pointer) <= reach) {
+      const room = part.points.length < part.most
+      if (room && distance(from, to) > reach * 3 && distance(middle(from, to), pointer) <= reach) {
         return { kind: 'middle', part: part.name, index }
       }
     }

@@ -58,7 +58,14 @@ export function useFormat() {
     return t('units.hours', { value: number(seconds / 3600, 1) })
   }
 
-  return { number, day, dateTime, moment, bytes, bitrate, duration }
+  /** "Mon" to "Sun". */
+  const weekdays = computed(() => {
+    const format = new Intl.DateTimeFormat(tag.value, { weekday: 'short', timeZone: 'UTC' })
+    // 2024-01-01 was a Monday.
+    return Array.from({ length: 7 }, (_, day) => format.format(Date.UTC(2024, 0, 1 + day)))
+  })
+
+  return { weekdays, number, day, dateTime, moment, bytes, bitrate, duration }
 }
 
 /** "H.264" for h264, "H.265" for h265. */

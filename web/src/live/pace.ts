@@ -1,3 +1,5 @@
+import type { Span } from '@/media/spans'
+
 /** How far behind the live edge to play, and what to do about it. All in seconds of media time. */
 
 export interface PaceInput {
@@ -55,11 +57,6 @@ export class Pace {
     if (lag < target * 0.5) return { seek: null, rate: 0.94 }
     return { seek: null, rate: 1 }
   }
-}
-
-export interface Span {
-  start: number
-  end: number
 }
 
 /** Where to jump when the video stands at a hole in what is buffered, or null when it does not. */

@@ -1,10 +1,11 @@
 import { withQuery } from '@/api/http'
-import { Socket } from '@/api/socket'
+import { MASKED, Socket } from '@/api/socket'
 import type { Stream } from '@/api/types'
-import { Appender, type Sink } from '@/live/appender'
-import { acrossGap, Pace, type Span } from '@/live/pace'
+import { Appender } from '@/live/appender'
+import { acrossGap, Pace } from '@/live/pace'
 import type { LiveSource, PlayerEvents, PlayerStatus } from '@/live/source'
 import { tracksOf } from '@/live/tracks'
+import { buffered, type Span } from '@/media/spans'
 
 interface Init {
   type: 'init'
@@ -35,10 +36,6 @@ function mediaSourceClass(): typeof MediaSource | undefined {
   return typeof ManagedMediaSource === 'undefined' ? undefined : ManagedMediaSource
 }
 
-function spans(ranges: TimeRanges): Span[] {
-  return Array.from({ length: ranges.length }, (_, i) => ({ start: ranges.start(i), end: ranges.end(i) }))
-}
-
 /**
  * Plays `/ws/live/{camera}` in a video element, near the live edge. The element's `currentTime` is the stream time of
  * `epoch`, which is what ties boxes to pictures.
@@ -62,6 +59,7 @@ export class LivePlayer implements LiveSource {
   /** Whether pictures have come since the connection was made. */
   private open = false
   private patience = 0
+  private again = 0
   private status: PlayerStatus = 'connecting'
   private clockOffset: number | null = null
   private placed = false
@@ -74,7 +72,7 @@ export class LivePlayer implements LiveSource {
     private readonly camera: string,
     token: () => string,
     private readonly events: PlayerEvents,
-    refused: () => void,
+    refused: () => Promise<boolean>,
     query: Record<string, string | undefined> = {},
   ) {
     this.socket = new Socket(
@@ -83,9 +81,9 @@ export class LivePlayer implements LiveSource {
       {
         text: (message) => this.text(message as Message),
         binary: (data) => this.binary(data),
-        closed: () => {
+        closed: (code) => {
           this.open = false
-          this.set('connecting')
+          this.set(code === MASKED ? 'masked' : 'connecting')
         },
       },
       refused,
@@ -104,6 +102,7 @@ export class LivePlayer implements LiveSource {
   stop(): void {
     window.clearInterval(this.timer)
     window.clearTimeout(this.patience)
+    window.clearTimeout(this.again)
     this.video.removeEventListener('waiting', this.onWaiting)
     this.video.removeEventListener('playing', this.onPlaying)
     this.video.removeEventListener('error', this.onError)
@@ -164,12 +163,9 @@ export class LivePlayer implements LiveSource {
         if (this.source !== source) return
         const buffer = source.addSourceBuffer(mime)
         buffer.mode = 'segments'
-        const appender = new Appender(buffer as Sink, () => this.video.currentTime, (error) => this.fail(error))
-        buffer.addEventListener('updateend', () => appender.pump())
-        buffer.addEventListener('error', () => this.fail(new Error('the browser cannot read this video')))
         this.buffer = buffer
-        this.appender = appender
-        for (const data of this.backlog.splice(0)) appender.push(data)
+        this.appender = new Appender(buffer, () => this.video.currentTime, (error) => this.fail(error))
+        for (const data of this.backlog.splice(0)) this.appender?.push(data)
       },
       { once: true },
     )
@@ -186,6 +182,7 @@ export class LivePlayer implements LiveSource {
   private release(): void {
     this.source = null
     this.buffer = null
+    this.appender?.close()
     this.appender = null
     this.backlog = []
     this.placed = false
@@ -204,15 +201,16 @@ export class LivePlayer implements LiveSource {
     this.epoch = -1
     this.set('broken')
     this.socket.close()
-    window.setTimeout(() => {
-      if (this.timer && this.status === 'broken') this.socket.open()
+    window.clearTimeout(this.again)
+    this.again = window.setTimeout(() => {
+      if (this.status === 'broken') this.socket.open()
     }, 1500)
   }
 
   private tick(): void {
     const { video, buffer } = this
     if (!buffer || this.source?.readyState !== 'open') return
-    const ranges = spans(buffer.buffered)
+    const ranges = buffered(this.source, buffer)
     const last = ranges.at(-1)
     if (!last) return
     const now = performance.now() / 1000

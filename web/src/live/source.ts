@@ -1,6 +1,6 @@
 import type { Stream } from '@/api/types'
 
-export type PlayerStatus = 'connecting' | 'playing' | 'waiting' | 'unsupported' | 'broken'
+export type PlayerStatus = 'connecting' | 'playing' | 'waiting' | 'unsupported' | 'broken' | 'masked'
 
 /** Why WebRTC cannot be had for this camera or from here. */
 export type FallbackReason = 'codec' | 'network' | 'off'

@@ -7,7 +7,7 @@ export interface DeckEvents {
   changed: () => void
   /** No camera had footage between these moments (milliseconds since 1970): they were left out. */
   skipped: (from: number, to: number) => void
-  refused: () => void
+  refused: () => Promise<boolean>
 }
 
 export interface DeckRange {
@@ -20,7 +20,10 @@ export interface DeckRange {
 
 const TICK_MS = 100
 const ACK_EVERY_MS = 400
+/** How far to go for the next frame where none is known yet. */
 const FRAME_S = 1 / 25
+/** A frame told so far from where the clock stands was on the screen before a seek: a busy browser tells late. */
+const STALE_S = 0.5
 
 /** Several cameras played in step: one feed, one clock, one screen each. Times outside are Unix milliseconds. */
 export class Deck {
@@ -41,8 +44,8 @@ export class Deck {
   private pending = true
   private acknowledged = 0
   private received: number[]
+  /** Media seconds of the frame on the first screen; unknown once it is sent elsewhere. */
   private shown = Number.NaN
-  private frame = FRAME_S
   private readonly startAt: number
 
   constructor(
@@ -117,9 +120,11 @@ export class Deck {
   step(by: 1 | -1): void {
     if (this.pending || Number.isNaN(this.origin)) return
     this.pause()
-    const from = Number.isNaN(this.shown) ? this.now() : this.shown
-    const to = from + (by > 0 ? 1.5 : -0.5) * this.frame
     const first = this.screens[0]
+    const known = !first?.video.seeking && Math.abs(this.shown - this.now()) < STALE_S
+    const from = known ? this.shown : this.now()
+    const to = first?.frames.beside(from, by) ?? from + by * FRAME_S
+    this.shown = Number.NaN
     if (first && first.state(to) === 'loading') {
       this.seek(this.origin + to * 1000)
       return
@@ -254,6 +259,7 @@ export class Deck {
   private jump(from: number, to: number): void {
     this.hold(false)
     this.base = to
+    this.shown = Number.NaN
     for (const screen of this.screens) screen.goTo(to)
     this.events.skipped(this.origin + from * 1000, this.origin + to * 1000)
     this.acknowledgeAll()
@@ -266,12 +272,10 @@ export class Deck {
     this.over = true
   }
 
-  /** Learns which frame is on the first screen, and how long frames last. */
+  /** Learns which frame is on the first screen. */
   private watch(video: HTMLVideoElement): void {
     video.requestVideoFrameCallback((_, { mediaTime }) => {
-      const apart = mediaTime - this.shown
-      if (apart > 0.004 && apart < 0.5 && this.speed < 4) this.frame = apart
-      this.shown = mediaTime
+      this.shown = video.seeking ? Number.NaN : mediaTime
       this.watch(video)
     })
   }

@@ -25,6 +25,8 @@ export interface FeedEvents {
 }
 
 const HEADER = 8
+/** Times are sent in whole milliseconds. */
+const SAME_MS = 2
 const iso = (time: number): string => new Date(time).toISOString()
 
 export interface Piece {
@@ -45,24 +47,30 @@ export function readPiece(data: ArrayBuffer): Piece | null {
 /** The one connection of a playback wall; it comes back by itself and goes on where the wall stands. */
 export class Feed {
   private readonly socket: Socket
+  private origin = Number.NaN
+  /** Where it was asked to go (milliseconds since 1970) while the server has not yet said that it is there. */
+  private sought: number | null = null
 
   constructor(
     private readonly range: FeedRange,
     token: () => string,
     events: FeedEvents,
-    refused: () => void,
+    refused: () => Promise<boolean>,
   ) {
     this.socket = new Socket(
       '/ws/playback',
       token,
       {
-        text: (message) => events.message(message as FeedMessage),
+        text: (message) => {
+          if (this.counts(message as FeedMessage)) events.message(message as FeedMessage)
+        },
         binary: (data) => {
           const piece = readPiece(data)
           if (piece) events.data(piece.index, piece.generation, piece.body)
         },
         open: () => {
           const { cameras, from, to, at, speed } = this.range
+          this.sought = this.within(at)
           this.socket.send({ type: 'open', cameras, from: iso(from), to: iso(to), speed })
           if (at > from) this.socket.send({ type: 'seek', at: iso(at) })
         },
@@ -80,6 +88,7 @@ export class Feed {
 
   seek(at: number): void {
     this.range.at = at
+    this.sought = this.within(at)
     this.socket.send({ type: 'seek', at: iso(at) })
   }
 
@@ -95,5 +104,21 @@ export class Feed {
 
   close(): void {
     this.socket.close()
+  }
+
+  private within(at: number): number {
+    return Math.min(Math.max(at, this.range.from), this.range.to)
+  }
+
+  /**
+   * A position that answers something older than the last seek is passed over, and all of its generation with it: to go
+   * there first would take back what somebody does meanwhile.
+   */
+  private counts(message: FeedMessage): boolean {
+    if (message.type === 'opened') this.origin = Date.parse(message.origin)
+    if (message.type !== 'position' || this.sought === null) return true
+    if (Math.abs(this.origin + message.media_s * 1000 - this.sought) > SAME_MS) return false
+    this.sought = null
+    return true
   }
 }

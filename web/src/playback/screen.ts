@@ -1,4 +1,5 @@
-import { spans } from '@/playback/spans'
+import { FrameTimes } from '@/media/frames'
+import { buffered } from '@/media/spans'
 
 type Job = { data: ArrayBuffer } | { mime: string } | { clear: true } | { end: true }
 
@@ -24,6 +25,7 @@ export class Screen {
   mime = ''
   ended = false
   readonly gaps: Gap[] = []
+  readonly frames = new FrameTimes()
   private source: MediaSource | null = null
   private buffer: SourceBuffer | null = null
   private jobs: Job[] = []
@@ -47,6 +49,7 @@ export class Screen {
   restart(generation: number, position: number): void {
     this.generation = generation
     this.gaps.length = 0
+    this.frames.clear()
     this.ended = false
     this.missing = false
     this.bytes = 0
@@ -80,6 +83,7 @@ export class Screen {
       this.appended(this.bytes)
       return
     }
+    this.frames.add(data)
     this.jobs.push({ data })
     this.pump()
   }
@@ -105,8 +109,7 @@ export class Screen {
 
   /** Where to go for the picture of `time`: there, or where the pictures begin shortly after. */
   entry(time: number): number {
-    if (!this.buffer) return time
-    const near = spans(this.buffer.buffered).find((one) => time >= one.start - EDGE_S && time < one.end)
+    const near = buffered(this.source, this.buffer).find((one) => time >= one.start - EDGE_S && time < one.end)
     return near && near.start > time ? near.start + 0.001 : time
   }
 
@@ -120,8 +123,7 @@ export class Screen {
 
   /** Up to where it can play from `time` without a stop; `time` itself where nothing is there. */
   playableTo(time: number): number {
-    if (!this.buffer) return time
-    const span = spans(this.buffer.buffered).find((one) => time >= one.start - EDGE_S && time < one.end)
+    const span = buffered(this.source, this.buffer).find((one) => time >= one.start - EDGE_S && time < one.end)
     return span ? span.end : time
   }
 
@@ -191,7 +193,8 @@ export class Screen {
   private run(buffer: SourceBuffer, job: Job): void {
     if ('clear' in job) {
       if (this.source?.readyState === 'open') buffer.abort()
-      buffer.remove(0, Infinity)
+      // Asked to go elsewhere before the first bytes were in: nothing to throw away, and `remove` would throw itself.
+      if (!Number.isNaN(this.source?.duration)) buffer.remove(0, Infinity)
     } else if ('mime' in job) buffer.changeType(job.mime)
     else if ('data' in job) {
       buffer.appendBuffer(job.data)
@@ -206,11 +209,9 @@ export class Screen {
   }
 
   private trim(keep: number, from: number): boolean {
-    const ranges = this.buffer?.buffered
-    if (!this.buffer || !ranges?.length || this.source?.readyState !== 'open') return false
-    const first = ranges.start(0)
+    const first = buffered(this.source, this.buffer)[0]
     const now = this.video.currentTime
-    if (now - first <= from) return false
+    if (!this.buffer || !first || this.source?.readyState !== 'open' || now - first.start <= from) return false
     this.buffer.remove(0, now - keep)
     return true
   }

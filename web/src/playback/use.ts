@@ -54,7 +54,7 @@ export function usePlayback(skipped: (from: number, to: number) => void) {
     deck = new Deck(videos, { ...range, speed: state.speed }, () => session.token, {
       changed,
       skipped,
-      refused: () => session.end(),
+      refused: () => session.renew(),
     })
     deck.sound = state.sound
     if (!playing) deck.pause()

@@ -9,6 +9,11 @@ const FLASH_MS = 8000
 
 type Listener = (alarm: Alarm, fresh: boolean) => void
 
+/** What a page answered, with what was heard while it was on its way in the place of the same in it. */
+export function withHeard(page: readonly Alarm[], heard: readonly Alarm[]): Alarm[] {
+  return heard.length ? merged(page, heard) : [...page]
+}
+
 /** Newest first, without doubles. */
 export function merged(list: readonly Alarm[], incoming: readonly Alarm[]): Alarm[] {
   const byId = new Map(list.map((alarm) => [alarm.id, alarm]))
@@ -26,9 +31,28 @@ export const useAlarms = defineStore('alarms', () => {
   const listeners = new Set<Listener>()
 
   async function load(): Promise<void> {
-    const page = await api.page({}, RECENT)
-    recent.value = merged(recent.value, page.items).slice(0, RECENT)
-    loaded.value = true
+    const heard: Alarm[] = []
+    const unlisten = listen((alarm) => heard.push(alarm))
+    try {
+      const page = await api.page({}, RECENT)
+      const known = new Set(recent.value.map((alarm) => alarm.id))
+      const newest = recent.value[0]?.raised ?? ''
+      if (loaded.value) {
+        // Nobody has shown these: they were raised while the server could not be heard.
+        for (const alarm of page.items) if (!known.has(alarm.id) && alarm.raised > newest) notice(alarm)
+      }
+      const found = merged(recent.value, page.items)
+      const ids = new Set(found.map((alarm) => alarm.id))
+      recent.value = withHeard(found, heard.filter((alarm) => ids.has(alarm.id))).slice(0, RECENT)
+      loaded.value = true
+    } finally {
+      unlisten()
+    }
+  }
+
+  function notice(alarm: Alarm): void {
+    flash(alarm.camera)
+    unseen.value += 1
   }
 
   function flash(camera: string): void {
@@ -45,10 +69,7 @@ export const useAlarms = defineStore('alarms', () => {
   function take(alarm: Alarm, fresh: boolean): void {
     const known = recent.value.some((other) => other.id === alarm.id)
     if (fresh || known) recent.value = merged(recent.value, [alarm]).slice(0, RECENT)
-    if (fresh && !known) {
-      flash(alarm.camera)
-      unseen.value += 1
-    }
+    if (fresh && !known) notice(alarm)
     for (const listener of listeners) listener(alarm, fresh)
   }
 

@@ -16,6 +16,8 @@ interface Kept {
   wallSize?: WallSize
   alarmsOpen?: boolean
   boxes?: boolean
+  /** Alarms of one intrusion in one row. */
+  grouped?: boolean
   rules?: boolean
   player?: LivePlayerKind
 }
@@ -36,6 +38,7 @@ export const usePreferences = defineStore('preferences', () => {
   const alarmsOpen = ref(kept.alarmsOpen ?? true)
   const boxes = ref(kept.boxes ?? true)
   const rules = ref(kept.rules ?? true)
+  const grouped = ref(kept.grouped ?? true)
   const player = ref<LivePlayerKind>(kept.player === 'webrtc' ? 'webrtc' : 'mse')
 
   const query = window.matchMedia('(prefers-color-scheme: light)')
@@ -59,7 +62,7 @@ export const usePreferences = defineStore('preferences', () => {
     },
     { immediate: true },
   )
-  watch([language, theme, wallSize, alarmsOpen, boxes, rules, player], () => {
+  watch([language, theme, wallSize, alarmsOpen, boxes, rules, grouped, player], () => {
     const next: Kept = {
       language: language.value,
       theme: theme.value,
@@ -67,6 +70,7 @@ export const usePreferences = defineStore('preferences', () => {
       alarmsOpen: alarmsOpen.value,
       boxes: boxes.value,
       rules: rules.value,
+      grouped: grouped.value,
       player: player.value,
     }
     localStorage.setItem(KEY, JSON.stringify(next))
@@ -76,5 +80,5 @@ export const usePreferences = defineStore('preferences', () => {
     theme.value = dark.value ? 'light' : 'dark'
   }
 
-  return { language, theme, wallSize, alarmsOpen, boxes, rules, player, dark, toggleTheme }
+  return { language, theme, wallSize, alarmsOpen, boxes, rules, grouped, player, dark, toggleTheme }
 })

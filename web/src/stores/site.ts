@@ -1,12 +1,13 @@
 import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
 
-import { cameras as cameraApi, rules as ruleApi } from '@/api/endpoints'
-import type { Camera, CameraIn, Rule, Stream } from '@/api/types'
+import { cameras as cameraApi, rules as ruleApi, schedules as scheduleApi } from '@/api/endpoints'
+import type { Camera, CameraIn, NamedSchedule, Rule, Stream } from '@/api/types'
 
 export const useSite = defineStore('site', () => {
   const cameras = ref<Camera[]>([])
   const rules = ref<Rule[]>([])
+  const schedules = ref<NamedSchedule[]>([])
   const loaded = ref(false)
   const error = ref<unknown>(null)
   let running: Promise<void> | null = null
@@ -16,9 +17,10 @@ export const useSite = defineStore('site', () => {
 
   async function fetchAll(): Promise<void> {
     try {
-      const [cameraList, ruleList] = await Promise.all([cameraApi.list(), ruleApi.list()])
+      const [cameraList, ruleList, named] = await Promise.all([cameraApi.list(), ruleApi.list(), scheduleApi.list()])
       cameras.value = cameraList.items
       rules.value = ruleList.items
+      schedules.value = named.items
       loaded.value = true
       error.value = null
     } catch (problem) {
@@ -26,7 +28,7 @@ export const useSite = defineStore('site', () => {
     }
   }
 
-  /** Reads cameras and rules; a call during a read makes it read once more. */
+  /** Reads cameras, rules and schedules; a call during a read makes it read once more. */
   async function load(): Promise<void> {
     if (running) {
       again = true
@@ -82,20 +84,42 @@ export const useSite = defineStore('site', () => {
     return saved
   }
 
+  async function armRule(id: string, how: 'arm' | 'arm?always=true' | 'disarm' | 'rearm'): Promise<Rule> {
+    const saved = await ruleApi.arm(id, how)
+    rules.value = rules.value.map((rule) => (rule.id === id ? saved : rule))
+    return saved
+  }
+
   async function removeRule(id: string): Promise<void> {
     await ruleApi.remove(id)
     rules.value = rules.value.filter((rule) => rule.id !== id)
   }
 
+  /** Without an id it is a new one. */
+  async function saveSchedule(schedule: NamedSchedule): Promise<void> {
+    const { id, name, schedule: hours } = schedule
+    const saved = id ? await scheduleApi.replace(schedule) : await scheduleApi.create(name, hours)
+    const index = schedules.value.findIndex((other) => other.id === saved.id)
+    if (index < 0) schedules.value.push(saved)
+    else schedules.value[index] = saved
+  }
+
+  async function removeSchedule(id: string): Promise<void> {
+    await scheduleApi.remove(id)
+    schedules.value = schedules.value.filter((schedule) => schedule.id !== id)
+  }
+
   function clear(): void {
     cameras.value = []
     rules.value = []
+    schedules.value = []
     loaded.value = false
   }
 
   return {
     cameras,
     rules,
+    schedules,
     loaded,
     error,
     load,
@@ -105,7 +129,10 @@ export const useSite = defineStore('site', () => {
     saveCamera,
     removeCamera,
     saveRule,
+    armRule,
     removeRule,
+    saveSchedule,
+    removeSchedule,
     clear,
   }
 })

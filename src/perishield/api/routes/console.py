@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 import anyio.to_thread
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from starlette.responses import FileResponse, HTMLResponse
 
-from perishield.api.problems import ProblemError
+from perishield.api.methods import allowed
+from perishield.api.problems import ProblemError, method_refused
 from perishield.api.security import Parts
 
 router = APIRouter(include_in_schema=False)
@@ -27,8 +28,10 @@ _FRESH = {"cache-control": "no-cache"}
 
 
 @router.api_route("/{path:path}", methods=["GET", "HEAD"])
-async def page(path: str, parts: Parts) -> Response:
+async def page(path: str, parts: Parts, request: Request) -> Response:
     if path.partition("/")[0] in _NOT_PAGES:
+        if methods := allowed(request):
+            raise method_refused(request.method, methods)
         raise ProblemError(404, f"/{path}: there is no such address")
     found = await anyio.to_thread.run_sync(_file, parts.static, path)
     if found is not None:

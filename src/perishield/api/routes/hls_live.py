@@ -12,6 +12,7 @@ from perishield.api.live_out import problem
 from perishield.api.problems import ProblemError
 from perishield.api.security import Parts
 from perishield.api.services import Services, services_of
+from perishield.api.sight import CLEAR, let_see_by
 from perishield.live.hls import Window
 from perishield.live.playlist import Address, bits_a_second, media, multivariant
 from perishield.model.errors import SourceError
@@ -34,6 +35,7 @@ async def require_hls_signature(request: Request) -> None:
     if len(params) != len(items):
         raise ProblemError(403, "this link is not valid; ask the API for a new one")
     services_of(request).links.check(request.scope["path"], params)
+    let_see_by(params.get(CLEAR))
 
 
 router = APIRouter(prefix=PREFIX, tags=["live"], dependencies=[Depends(require_hls_signature)])
@@ -46,6 +48,7 @@ def hls_link(parts: Services, camera: str) -> str:
 
 @router.get("/{camera}/index.m3u8", summary="HLS of a live camera", response_class=Response)
 async def index(camera: str, viewer: str, parts: Parts) -> Response:
+    parts.privacy.refuse(camera, "live video")
     window = await _window(parts, camera)
     head = next(reversed(window.heads.values()))
     text = multivariant(head, bits_a_second(window), _addresses(parts, camera, viewer))
@@ -61,6 +64,7 @@ async def stream(
     part: Annotated[int | None, Query(alias="_HLS_part", ge=0, lt=1 << 20)] = None,
 ) -> Response:
     """With `_HLS_msn` (and `_HLS_part`) the answer waits until that segment (or part) is there."""
+    parts.privacy.refuse(camera, "live video")
     window = await _window(parts, camera)
     if number is not None:
         try:
@@ -75,6 +79,7 @@ async def stream(
 
 @router.get("/{camera}/{name}", summary="A segment, part or init segment", response_class=Response)
 async def piece(camera: str, name: str, viewer: str, parts: Parts) -> Response:
+    parts.privacy.refuse(camera, "live video")
     window = parts.live_out.windows.known(camera)
     if window is None:
         raise ProblemError(404, "this segment is over; load the playlist again")

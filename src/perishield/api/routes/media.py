@@ -66,6 +66,7 @@ async def playback(
 ) -> Response:
     """Takes range requests; from 4x up it is a stream of key frames instead, of which nobody knows the size."""
     check_range(start, end)
+    parts.privacy.refuse(camera, "recorded video")
     reel = await parts.playback.reel(camera, start, end, gaps)
     if part >= len(reel.files):
         raise ProblemError(404, f"part: there are {len(reel.files)} of that time")
@@ -82,6 +83,7 @@ async def playback(
 async def hls(camera: str, parts: Parts, start: From, end: To, gaps: Gaps = Gaps.CLOSE) -> Response:
     """Its media are byte ranges of the playback files, behind links that are signed as long as the playlist's."""
     check_range(start, end)
+    parts.privacy.refuse(camera, "recorded video")
     reel = await parts.playback.reel(camera, start, end, gaps)
     links = [part_link(parts.links, reel, number) for number in range(len(reel.files))]
     text = await anyio.to_thread.run_sync(hls_vod.playlist, reel.files, links.__getitem__, iso)
@@ -93,6 +95,7 @@ async def hls(camera: str, parts: Parts, start: From, end: To, gaps: Gaps = Gaps
 async def file(path: str, parts: Parts, request: Request) -> Response:
     found = await anyio.to_thread.run_sync(_below, parts.media, path)
     if found is None:
+        parts.privacy.refuse(await parts.privacy.camera_of(path) or "", "recorded video")
         remote = await remote_file(parts, request, path, _PRIVATE)
         if remote is not None:
             return remote
@@ -100,7 +103,10 @@ async def file(path: str, parts: Parts, request: Request) -> Response:
     media_type = _TYPES.get(found.suffix)
     if media_type is None:
         raise ProblemError(404, "there is no such media file")
-    return MediaFile(found, media_type=media_type, headers=_PRIVATE)
+    shown = await parts.privacy.file(path, found)
+    if isinstance(shown, bytes):
+        return Response(shown, media_type=media_type, headers=_FLEETING)
+    return MediaFile(shown, media_type=media_type, headers=_PRIVATE if shown == found else _FLEETING)
 
 
 def _below(media: Path, path: str) -> Path | None:

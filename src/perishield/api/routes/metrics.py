@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Depends, Header, Response
 
-from perishield.api.security import Parts
+from perishield.api.security import Parts, may
+from perishield.model.access import Action
 
-router = APIRouter(tags=["system"])
+router = APIRouter(tags=["system"], dependencies=[Depends(may(Action.SYSTEM_VIEW, everywhere=True))])
 
 
 @router.get(

@@ -11,16 +11,26 @@ from perishield.api.pages import KeyFramesOut, SpritesOut
 from perishield.api.playback import check_range
 from perishield.api.problems import ProblemError
 from perishield.api.routes.video import check_camera
-from perishield.api.security import Parts, require_signature_or_user, require_user
+from perishield.api.security import Parts, may, signed_or_may
 from perishield.api.services import Services
 from perishield.api.times import Moment, iso
+from perishield.model.access import Action
 from perishield.model.errors import StorageError
 from perishield.model.site import CAMERA_ID
 from perishield.recording.keyframes import key_frames, unit_size
-from perishield.recording.sprites import COLUMNS, ROWS, SHEET_S, STEP_S, TILE_HEIGHT, TILE_WIDTH, sheet_start
+from perishield.recording.sprites import (
+    COLUMNS,
+    ROWS,
+    SHEET_S,
+    STEP_S,
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    masked_sheet,
+    sheet_start,
+)
 
-router = APIRouter(prefix="/video", tags=["pictures"], dependencies=[Depends(require_user)])
-images = APIRouter(prefix="/video", tags=["pictures"], dependencies=[Depends(require_signature_or_user)])
+router = APIRouter(prefix="/video", tags=["pictures"], dependencies=[Depends(may(Action.RECORDINGS_VIEW))])
+images = APIRouter(prefix="/video", tags=["pictures"], dependencies=[Depends(signed_or_may(Action.RECORDINGS_VIEW))])
 
 _LONGEST_LIST_S = 31 * 86_400.0
 
@@ -59,11 +69,13 @@ async def picture(
         await check_camera(parts, camera)
         raise
     headers = {
-        "cache-control": "private, max-age=3600",
+        # What one may see and another may not must not lie in a browser that both use.
+        "cache-control": "no-store" if parts.privacy.of(camera) else "private, max-age=3600",
         "x-picture-time": iso(found.wall),
         "x-decoder": found.decoder,
     }
-    return Response(found.jpeg, media_type="image/jpeg", headers=headers)
+    jpeg = await parts.privacy.picture(camera, found.jpeg)
+    return Response(jpeg, media_type="image/jpeg", headers=headers)
 
 
 @router.get("/sprites/{camera}", summary="Sheets of small pictures, one for every ten minutes that have footage")
@@ -90,7 +102,11 @@ async def sprite(camera: str, parts: Parts, start: Annotated[int, Path(ge=0, le=
     if start % SHEET_S or not CAMERA_ID.fullmatch(camera):
         raise ProblemError(404, "there is no such sheet; ask for the list")
     made = await parts.pictures.sprite(camera, start)
-    return Response(made, media_type="image/jpeg", headers={"cache-control": "private, max-age=60"})
+    if masks := parts.privacy.hiding(camera):
+        rows = await parts.playback.rows(camera, start, start + SHEET_S, keyframes=True)
+        made = await asyncio.to_thread(masked_sheet, made, {(row.width, row.height) for row in rows}, masks)
+    kept = "no-store" if parts.privacy.of(camera) else "private, max-age=60"
+    return Response(made, media_type="image/jpeg", headers={"cache-control": kept})
 
 
 def _sheet_out(parts: Services, camera: str, start: int) -> dict[str, object]:

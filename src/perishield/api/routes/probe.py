@@ -13,13 +13,15 @@ from perishield.api.bodies import Id
 from perishield.api.camera_url import clean_url
 from perishield.api.examiner import LONGEST_S
 from perishield.api.problems import ProblemError
-from perishield.api.security import Parts, require_admin
+from perishield.api.security import Identity, Parts, may
 from perishield.api.services import Services
+from perishield.model.access import Action
 from perishield.model.errors import mask_url
 from perishield.model.site import Camera, Transport
 from perishield.store.cameras import get_camera
 
-router = APIRouter(prefix="/video", tags=["video"], dependencies=[Depends(require_admin)])
+router = APIRouter(prefix="/video", tags=["video"])
+Trying = Annotated[Identity, Depends(may(Action.CAMERAS_EDIT))]
 
 _SCHEMES = ("rtsp", "rtsps", "rtspx")
 
@@ -57,9 +59,9 @@ class ProbeOut(TypedDict):
 
 
 @router.post("/probe", summary="Try a camera's address step by step")
-async def probed(body: ProbeBody, parts: Parts) -> ProbeOut:
+async def probed(body: ProbeBody, parts: Parts, user: Trying) -> ProbeOut:
     """What a camera answers, and what its picture is like: takes up to half a minute."""
-    examination = await parts.examiner.examine(await _camera(body, parts), body.seconds)
+    examination = await parts.examiner.examine(await _camera(body, parts, user), body.seconds)
     steps: list[StepOut] = [
         {
             "name": step.name,
@@ -75,9 +77,9 @@ async def probed(body: ProbeBody, parts: Parts) -> ProbeOut:
     return {"url": examination.url, "healthy": examination.healthy, "steps": steps}
 
 
-async def _camera(body: ProbeBody, parts: Services) -> Camera:
+async def _camera(body: ProbeBody, parts: Services, user: Identity) -> Camera:
     kept: Camera | None = None
-    if body.camera is not None:
+    if body.camera is not None and user.reach.sees(body.camera):
         async with parts.database.read() as session:
             kept = await get_camera(session, body.camera)
     wanted = body.url.strip()
@@ -85,7 +87,9 @@ async def _camera(body: ProbeBody, parts: Services) -> Camera:
         wanted = kept.url
     url, username, password = clean_url(wanted, body.username, body.password)
     if urlsplit(url).scheme.lower() not in _SCHEMES:
-        raise ProblemError(422, "url: only addresses that begin with rtsp:// or rtsps:// can be tested", field="url")
+        raise ProblemError(
+            422, "url: only addresses that begin with rtsp:// or rtsps:// can be tested", field="url", why="rtsp_only"
+        )
     if password is None and kept is not None and _origin(url) == _origin(kept.url):
         # A saved password is shown to the camera that it was saved for, never to another.
         password = kept.password

@@ -6,18 +6,19 @@ import asyncio
 import shutil
 from pathlib import Path
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 import perishield
 from perishield.api.outputs import detector_out, process_out
 from perishield.api.pages import DiskOut, HealthOut, PressureOut, SystemOut
 from perishield.api.problems import ProblemError
-from perishield.api.security import Parts
+from perishield.api.security import Parts, may
 from perishield.api.services import Services
 from perishield.bus.topics import StoragePressure
+from perishield.model.access import Action
 from perishield.model.errors import StorageError
 
-router = APIRouter(tags=["system"])
+router = APIRouter(tags=["system"], dependencies=[Depends(may(Action.SYSTEM_VIEW))])
 health = APIRouter(tags=["system"])
 
 

@@ -9,10 +9,22 @@ import numpy as np
 from perishield.evaluation.scenes.animal import dog
 from perishield.evaluation.scenes.body import person
 from perishield.evaluation.scenes.climb import LANDING_Y, climbing
+from perishield.evaluation.scenes.crawl import crawling
 from perishield.evaluation.scenes.gait import Path, path, walking
 from perishield.evaluation.scenes.parts import Body
 from perishield.evaluation.scenes.pose import Pose, blend
-from perishield.evaluation.scenes.scene import Actor, ClimbOver, DogLook, Go, PersonLook, Scene, Vec2, Wait
+from perishield.evaluation.scenes.scene import (
+    Actor,
+    ClimbOver,
+    DogLook,
+    Go,
+    PersonLook,
+    Scene,
+    Vec2,
+    VehicleLook,
+    Wait,
+)
+from perishield.evaluation.scenes.vehicle import vehicle
 
 _BLEND_S = 0.35
 
@@ -95,10 +107,10 @@ def state_at(role: Role, moment: float) -> str:
     return "stand" if speed < 0.25 else "walk" if speed < 2.2 else "run"
 
 
-def _pose(scene: Scene, look: PersonLook, act: Act, moment: float) -> Pose:
+def _pose(scene: Scene, look: PersonLook, act: Act, moment: float, *, crawls: bool) -> Pose:
     size = look.height / 1.75
     if act.way is not None:
-        return walking(act.way, moment, size)
+        return crawling(act.way, moment, size) if crawls else walking(act.way, moment, size)
     share = (moment - act.start_s) / (act.end_s - act.start_s)
     return climbing(act.x, share, scene.fence.height, size, mirrored=act.mirrored)
 
@@ -111,10 +123,13 @@ def body_at(scene: Scene, role: Role, moment: float) -> Body | None:
     look = role.actor.look
     if isinstance(look, DogLook):
         return dog(act.way, moment, look) if act.way is not None else None
-    pose = _pose(scene, look, act, moment)
+    if isinstance(look, VehicleLook):
+        return vehicle(act.way, moment, look) if act.way is not None else None
+    crawls = role.actor.crawls
+    pose = _pose(scene, look, act, moment, crawls=crawls)
     index = role.acts.index(act)
     if index and moment - act.start_s < _BLEND_S:
-        before = _pose(scene, look, role.acts[index - 1], act.start_s - 1e-3)
+        before = _pose(scene, look, role.acts[index - 1], act.start_s - 1e-3, crawls=crawls)
         share = (moment - act.start_s) / _BLEND_S
         pose = blend(before, pose, share * share * (3 - 2 * share))
     return person(pose, look)

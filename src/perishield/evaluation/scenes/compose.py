@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,13 @@ from perishield.evaluation.scenes.camera import Array, Region, View
 from perishield.evaluation.scenes.parts import Body
 from perishield.evaluation.scenes.scene import Scene
 from perishield.evaluation.scenes.shade import Painted, ground_shadow, paint, silhouette
+from perishield.evaluation.scenes.texture import tone
 from perishield.evaluation.scenes.truth import ActorTruth, FrameTruth
 from perishield.evaluation.scenes.weather import Grain, Rain, sways
 
 Picture = NDArray[np.uint8]
+_THIN = 0.008
+"""Haze below which nothing within thirty metres fades visibly."""
 
 
 def frames(scene: Scene) -> Iterator[tuple[Picture, FrameTruth]]:
@@ -30,7 +34,7 @@ def frames(scene: Scene) -> Iterator[tuple[Picture, FrameTruth]]:
         frame = still.picture.copy()
         for tree in trees:
             tree.paint(frame, index)
-        seen = _act(scene, view, still, roles, moment, frame)
+        seen = act(scene, view, still, roles, moment, frame)
         rain.add(frame)
         grain.add(frame)
         yield frame, FrameTruth(index, round(moment, 4), tuple(seen))
@@ -57,7 +61,7 @@ def _bodies(scene: Scene, view: View, roles: tuple[Role, ...], moment: float) ->
     return sorted(bodies, key=lambda item: -float(np.hypot(*(np.array(item[1].ground) - view.position[:2]))))
 
 
-def _act(
+def act(
     scene: Scene, view: View, still: Backdrop, roles: tuple[Role, ...], moment: float, frame: Picture
 ) -> list[ActorTruth]:
     """Draw everybody, the farthest first; say who is seen."""
@@ -69,11 +73,22 @@ def _act(
         painted = paint(body, view, scene.light)
         if painted is None:
             continue
-        _composite(painted, still, frame)
+        _composite(_hazy(painted, scene, view, body), still, frame)
         truth = _truth(role, body, painted.region, painted.cover, view, moment)
         if truth is not None:
             seen.append(truth)
     return seen
+
+
+def _hazy(painted: Painted, scene: Scene, view: View, body: Body) -> Painted:
+    """The air between camera and body, as it lies over the ground there."""
+    if scene.weather.haze < _THIN:
+        return painted
+    apart = float(np.hypot(*(np.array(body.ground) - view.position[:2])))
+    clear = np.float32(np.exp(-apart * scene.weather.haze))
+    air = tone(np.array(scene.light.horizon, np.float32) * np.float32(0.75 * scene.light.exposure))
+    levels = painted.levels * clear + painted.cover[..., None] * (air * (1 - clear))
+    return replace(painted, levels=levels.astype(np.float32))
 
 
 def _darken(view: View, scene: Scene, still: Backdrop, body: Body, frame: Picture) -> None:

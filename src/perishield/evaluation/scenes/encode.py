@@ -14,7 +14,7 @@ from perishield.evaluation.scenes.scene import Scene
 from perishield.evaluation.scenes.truth import Climb, FrameTruth, Truth, climbs, load, save
 from perishield.model.errors import DatasetError
 
-RENDERER = 2
+RENDERER = 3
 """Raise it whenever the same scene data would give another picture, so that kept clips are rendered anew."""
 
 Progress = Callable[[float], None]

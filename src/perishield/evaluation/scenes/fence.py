@@ -24,6 +24,8 @@ def cover(
     edge = np.maximum(tall, 1e-4)
     top = np.clip((np.float32(shape.height) - height) / edge + 0.5, 0, 1) * np.clip(height / edge + 0.5, 0, 1)
     rim = np.clip(1 - np.abs(height - np.float32(shape.height - 0.02)) / np.maximum(0.025, edge), 0, 1)
+    if shape.height <= 0:
+        top = np.zeros_like(top)
     whole: Array = (1 - (1 - bars) * (1 - rails) * (1 - posts) * (1 - rim * 0.85)) * top
     return whole.astype(np.float32)
 
@@ -33,6 +35,8 @@ def picture(
 ) -> tuple[Array, Array]:
     """Linear colour (h, w, 3) and cover (h, w) of the fence for those rays."""
     rx, ry, rz = rays
+    if shape.height <= 0:
+        return np.zeros((*rx.shape, 3), np.float32), np.zeros(rx.shape, np.float32)
     ahead = ry < -1e-3
     distance = np.where(ahead, -view.position[1] / np.minimum(ry, -1e-3), 1e4)
     along, height = view.position[0] + rx * distance, view.position[2] + rz * distance
@@ -48,7 +52,7 @@ def picture(
 
 def shadow(shape: FenceShape, towards: Array, x: Array, y: Array, footprint: Array, softness: float) -> Array:
     """How much of the key light the fence takes from ground points."""
-    if abs(float(towards[1])) < 1e-3:
+    if abs(float(towards[1])) < 1e-3 or shape.height <= 0:
         return np.zeros_like(x)
     reach = -y / towards[1]
     along, height = x + towards[0] * reach, towards[2] * reach

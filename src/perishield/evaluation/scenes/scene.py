@@ -30,7 +30,7 @@ class CameraPose:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FenceShape:
-    """Welded bars between posts. `bar_*` are the upright bars, `rail_*` the level ones."""
+    """Welded bars between posts. `bar_*` are the upright bars, `rail_*` the level ones; no height, no fence."""
 
     height: float = 2.2
     post_pitch: float = 2.5
@@ -62,9 +62,11 @@ class Light:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weather:
-    """`rain`: streaks per million pixels, `noise`: sensor noise in grey levels, `wind`: sway of the trees in metres."""
+    """`rain`: streaks and `snow`: flakes per million pixels, `noise`: sensor noise in grey levels, `wind`: sway of the
+    trees in metres."""
 
     rain: float = 0.0
+    snow: float = 0.0
     noise: float = 2.0
     wind: float = 0.25
     haze: float = 0.004
@@ -130,6 +132,16 @@ class DogLook:
     belly: Colour = (0.32, 0.27, 0.2)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleLook:
+    """A car or a van. `cabin` is how long its cabin is, as a share of the whole."""
+
+    length: float = 4.3
+    height: float = 1.45
+    cabin: float = 0.5
+    paint: Colour = (0.25, 0.04, 0.04)
+
+
 @dataclass(frozen=True, slots=True)
 class Go:
     """Walk (or run, above 2.2 m/s) straight to a place."""
@@ -161,15 +173,19 @@ class Actor:
     """Who appears `at` a place when the loop is `start_s` old, makes the moves one after the other, and is gone."""
 
     name: str
-    look: PersonLook | DogLook
+    look: PersonLook | DogLook | VehicleLook
     start_s: float
     at: Vec2
     moves: tuple[Move, ...]
+    crawls: bool = False
+    """On hands and knees, as far as it is a person."""
 
     @property
     def kind(self) -> str:
         """What a detector should call it: COCO's class name."""
-        return "person" if isinstance(self.look, PersonLook) else "dog"
+        if isinstance(self.look, PersonLook):
+            return "person"
+        return "dog" if isinstance(self.look, DogLook) else "car"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

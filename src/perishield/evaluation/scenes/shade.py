@@ -206,7 +206,8 @@ def ground_shadow(body: Body, view: View, light: Light) -> tuple[Region, Array] 
     fallen[:, 2] = 0
     feet = body.soles.copy()
     feet[:, 2] = 0
-    pad = np.array([[0.2, 0.2, 0], [-0.2, -0.2, 0], [0.2, -0.2, 0], [-0.2, 0.2, 0]], np.float32)
+    pad = np.array([[1, 1, 0], [-1, -1, 0], [1, -1, 0], [-1, 1, 0]], np.float32)
+    pad *= np.float32(max(0.2, 3 * light.softness))
     corners = (np.concatenate((fallen, feet))[:, None] + pad[None]).reshape(-1, 3)
     column, row, depth = view.project(corners)
     if float(depth.min()) < 0.5:
@@ -222,7 +223,9 @@ def ground_shadow(body: Body, view: View, light: Light) -> tuple[Region, Array] 
         a, b = fallen[2 * number], fallen[2 * number + 1]
         blur = light.softness * (1.0 + 2.0 * float(part.a[2])) + 0.02
         open_ *= 1 - _stroke(gx, gy, a, b, 0.5 * (part.radius_a + part.radius_b), blur)
-    dark = (1 - open_) * np.float32(0.62 * min(1.0, strength))
+    # The less of the light comes from one place, the fainter the shadow.
+    direct = 1.0 if lamp is not None else min(1.0, 1.5 * sum(light.key) / (sum(light.key) + sum(light.sky)))
+    dark = (1 - open_) * np.float32(0.62 * min(1.0, strength) * direct)
     for sole, foot in zip(body.soles, feet, strict=True):
         weight = float(np.clip(1 - sole[2] / 0.5, 0, 1))
         if weight > 0:

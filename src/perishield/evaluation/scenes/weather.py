@@ -96,7 +96,8 @@ def _crown(
     key = np.array(scene.light.key, np.float32) * np.float32(0.06 if lamp else 0.85)
     clumps = rng.normal(0, 1, (34, 3))
     clumps /= np.maximum(1, np.sqrt((clumps**2).sum(1, keepdims=True)) / 0.8)
-    for _ in range(_LEAVES):
+    # On a small picture most leaves would fall on others.
+    for _ in range(_LEAVES if scene.height >= 720 else min(_LEAVES, 300 + int(tall * wide / 4))):
         clump = clumps[rng.integers(len(clumps))]
         inner = rng.normal(0, 1, 3)
         spot = clump + inner * 0.15
@@ -162,27 +163,7 @@ class Rain:
         self._height = scene.height
         self._last = -1
         count = int(scene.weather.rain * scene.width * scene.height / 1e6)
-        self._layers = [self._layer(scene, count) for _ in range(_RAIN_LAYERS if count else 0)]
-
-    def _layer(self, scene: Scene, count: int) -> Bytes:
-        rng, width, height = self._rng, scene.width, scene.height + 96
-        unit = scene.height / 720
-        length = rng.uniform(18, 60, count) * unit
-        slant = rng.normal(0.12, 0.03, count)
-        x, y = rng.uniform(0, width, count), rng.uniform(-60, height, count)
-        bright = rng.gamma(2.0, 5.0, count).clip(3, 34)
-        steps = int(64 * unit) + 2
-        along = np.arange(steps)[:, None]
-        rows = (y + along).astype(int)
-        across = x - slant * along
-        columns = np.floor(across).astype(int)
-        level = bright * np.clip(np.minimum(along, length - along) / 6, 0, 1) * (along < length)
-        canvas = np.zeros((height, width), np.float32)
-        for step, share in ((0, 1 - (across - columns)), (1, across - columns)):
-            valid = (rows >= 0) & (rows < height) & (columns + step >= 0) & (columns + step < width)
-            np.maximum.at(canvas, (rows[valid], (columns + step)[valid]), (level * share)[valid].astype(np.float32))
-        grey = np.clip(canvas, 0, 38).astype(np.uint8)
-        return np.ascontiguousarray(np.repeat(grey[..., None], 3, axis=2))
+        self._layers = [streaks(scene, self._rng, count) for _ in range(_RAIN_LAYERS if count else 0)]
 
     def add(self, frame: Bytes) -> None:
         if not self._layers:
@@ -191,3 +172,25 @@ class Rain:
         self._last = pick if pick < self._last or self._last < 0 else pick + 1
         start = int(self._rng.integers(0, 96))
         np.add(frame, self._layers[self._last][start : start + self._height], out=frame)
+
+
+def streaks(scene: Scene, rng: np.random.Generator, count: int) -> Bytes:
+    """Streaks of `count` drops as grey levels to add: (height + 96, width, 3)."""
+    width, height = scene.width, scene.height + 96
+    unit = scene.height / 720
+    length = rng.uniform(18, 60, count) * unit
+    slant = rng.normal(0.12, 0.03, count)
+    x, y = rng.uniform(0, width, count), rng.uniform(-60, height, count)
+    bright = rng.gamma(2.0, 5.0, count).clip(3, 34)
+    steps = int(64 * unit) + 2
+    along = np.arange(steps)[:, None]
+    rows = (y + along).astype(int)
+    across = x - slant * along
+    columns = np.floor(across).astype(int)
+    level = bright * np.clip(np.minimum(along, length - along) / 6, 0, 1) * (along < length)
+    canvas = np.zeros((height, width), np.float32)
+    for step, share in ((0, 1 - (across - columns)), (1, across - columns)):
+        valid = (rows >= 0) & (rows < height) & (columns + step >= 0) & (columns + step < width)
+        np.maximum.at(canvas, (rows[valid], (columns + step)[valid]), (level * share)[valid].astype(np.float32))
+    grey = np.clip(canvas, 0, 38).astype(np.uint8)
+    return np.ascontiguousarray(np.repeat(grey[..., None], 3, axis=2))

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from perishield.model.device_reach import DeviceReach, literal
 from perishield.model.errors import PeriShieldError, SourceError, mask_url
 from perishield.model.media import StreamCondition, StreamState
 from perishield.model.site import Camera
@@ -182,11 +183,15 @@ class Watch(Observer):
 
 
 async def probe(
-    camera: Camera, seconds: float, tell: Tell | None = None, forbidden: Callable[[str], bool] = lambda _: False
+    camera: Camera,
+    seconds: float,
+    tell: Tell | None = None,
+    forbidden: Callable[[str], bool] = lambda _: False,
+    allowed: DeviceReach | None = None,
 ) -> Examination:
     """Examine a camera behind an RTSP address within about `seconds`; `tell` hears each step as it ends.
 
-    `forbidden` says of an IP address that nothing may be sent to it.
+    `forbidden` says of an IP address that nothing may be sent to it; `allowed`: where cameras may be, None: anywhere.
 
     Never raises for what is wrong with the camera: that is a step that failed.
     """
@@ -204,7 +209,12 @@ async def probe(
         told(fail("address", "address", error.message, "write rtsp://host:port/path"))
         return examination
     door = Door(endpoint.host, endpoint.port, endpoint.tls, camera.tls_fingerprint)
-    if not await reach(door, min(5.0, seconds), told, forbidden):
+
+    def barred(host: str) -> bool:
+        address = literal(host)
+        return forbidden(host) or bool(allowed and address and allowed.refusal(address, door.port))
+
+    if not await reach(door, min(5.0, seconds), told, barred):
         return examination
     measured = Measured(Sight())
     watch = Watch(camera, told, measured)
@@ -215,7 +225,7 @@ async def probe(
             failed.set_result(state)
 
     patience = Patience(connect_s=min(5.0, seconds), response_s=seconds, idle_s=seconds, key_frame_s=2 * seconds)
-    source = RtspSource(camera, measured.sight, heard, patience=patience, observer=watch)
+    source = RtspSource(camera, measured.sight, heard, patience=patience, observer=watch, reach=allowed)
     running = asyncio.create_task(source.run())
     try:
         await _follow(watch, measured, failed, deadline, told)

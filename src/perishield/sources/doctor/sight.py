@@ -82,6 +82,8 @@ class Sight:
         # The key frame that follows ends no group of pictures: some are missing.
         self._last_key = -1
 
+    def rest(self) -> None: ...
+
     def audio_format(self, audio: AudioFormat | None) -> None:
         self.sound = audio or self.sound
 

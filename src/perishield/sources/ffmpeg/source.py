@@ -14,8 +14,10 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from perishield.log import Log
+from perishield.model.device_reach import DeviceReach, judged
 from perishield.model.errors import PeriShieldError, SourceError
 from perishield.model.media import TIMESCALE, Packet, PacketSink
+from perishield.model.outward import PORTS, system_resolve
 from perishield.model.site import Camera
 from perishield.sources.arrival_clock import ArrivalClock
 from perishield.sources.backoff import BackOff
@@ -61,6 +63,7 @@ class FfmpegSource:
         idle_timeout_s: float = 10.0,
         first_retry_s: float = 1.0,
         file_root: Path | None = None,
+        reach: DeviceReach | None = None,
     ) -> None:
         self.low_delay = False
         self._camera = camera
@@ -69,6 +72,7 @@ class FfmpegSource:
         self._connect_timeout_s = connect_timeout_s
         self._idle_timeout_s = idle_timeout_s
         self._file_root = file_root
+        self._reach = reach
         self._back_off = BackOff(first_retry_s)
         self._epoch_start = -1.0
         self._last = -1
@@ -103,12 +107,16 @@ class FfmpegSource:
             return error
 
     async def _look_up(self, order: Order) -> None:
-        """FFmpeg does not tell an unknown host name from a dead disk."""
-        host = urlsplit(order.target).hostname if "://" in order.target else None
+        """FFmpeg does not tell an unknown host name from a dead disk, and connects wherever it is sent."""
+        parts = urlsplit(order.target)
+        host = parts.hostname if "://" in order.target else None
         if host:
             try:
                 async with asyncio.timeout(self._connect_timeout_s):
-                    await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+                    if self._reach is None:
+                        await system_resolve(host)
+                    else:
+                        await judged(host, parts.port or PORTS.get(parts.scheme.lower(), 0), self._reach)
             except (socket.gaierror, UnicodeError, TimeoutError):
                 raise SourceError(
                     f"the host name in {order.address} is unknown: check the address", code="dns"

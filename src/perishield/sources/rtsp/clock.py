@@ -6,16 +6,18 @@ plausible and the host's monotonic clock where they are not; wall-clock time is 
 
 from __future__ import annotations
 
+from typing import Final
+
 from perishield.model.media import TIMESCALE
 from perishield.sources.arrival_clock import ArrivalClock
 
-_FARTHEST_FORWARD = 10 * TIMESCALE
-_FARTHEST_BACK = TIMESCALE
-_TOLERANCE = TIMESCALE
+_FARTHEST_FORWARD: Final = 10 * TIMESCALE
+_FARTHEST_BACK: Final = TIMESCALE
+_TOLERANCE: Final = TIMESCALE
 
-_FARTHEST_FROM_HOST_S = 2.0
-_LARGEST_STEP_S = 0.1
-_REPORTS_TO_TRUST = 3
+_FARTHEST_FROM_HOST_S: Final = 2.0
+_LARGEST_STEP_S: Final = 0.1
+_REPORTS_TO_TRUST: Final = 3
 
 
 def signed_difference(later: int, earlier: int) -> int:

@@ -81,6 +81,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         if self._track is not None:
             self._track.bound()
+            delivery.rest()
 
     def eof_received(self) -> bool:
         return False

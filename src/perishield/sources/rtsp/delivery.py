@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Final
 
 from perishield.model.media import TIMESCALE, Packet, PacketSink
 from perishield.sources.decode_times import DecodeTimes
@@ -11,7 +12,7 @@ from perishield.sources.rtsp.clock import RtpClock, WallClock, signed_difference
 from perishield.sources.rtsp.drift import Drift
 from perishield.sources.status import SourceStatus
 
-_OPEN_GOP_AFTER_S = 10.0
+_OPEN_GOP_AFTER_S: Final = 10.0
 """Without an IDR for so long, recovery points are taken as key frames: the encoder sends no others."""
 
 
@@ -138,6 +139,11 @@ class Delivery:
         status.bytes += size
         wall = self.wall_clock.wall(timestamp, pts, self.arrival, self.monotonic)
         self._sink.packet(Packet(data, size, dts, pts, key, wall, self.arrival))
+
+    def rest(self) -> None:
+        """All that was read is delivered; the next read may be a fifth of a second away."""
+        if not self._waiting:
+            self._sink.rest()
 
     def _takes_recovery_points(self) -> bool:
         if not self._open_gop and self._waiting and self.monotonic - self._waiting_since > _OPEN_GOP_AFTER_S:

@@ -7,13 +7,34 @@ in them (several NAL units passed off as one): once that was seen, every NAL uni
 
 from __future__ import annotations
 
+from typing import Final
+
 from perishield.sources.bitstream import START_CODE, split_annexb
 from perishield.sources.parameter_sets import ParameterSets
 
-BYTES = tuple(bytes((value,)) for value in range(256))
-_LARGEST_UNIT = 16 << 20
-_KEYS_TO_TRUST = 16
-_MOST_SLICES = 65_536
+BYTES: Final = tuple(bytes((value,)) for value in range(256))
+_LARGEST_UNIT: Final = 16 << 20
+_KEYS_TO_TRUST: Final = 16
+_MOST_SLICES: Final = 65_536
+
+
+_MOST_OPENINGS: Final = 64
+
+
+class Opening:
+    """How a fragmented NAL unit begins: its kind and header; what fragments that carry it on, and the last one, begin
+    with; whether it is a slice of an ordinary picture, or of a key frame.
+    """
+
+    __slots__ = ("ending", "header", "key", "kind", "middle", "ordinary")
+
+    def __init__(self, kind: int, header: bytes, middle: bytes, *, ordinary: bool, key: bool) -> None:
+        self.kind = kind
+        self.header = header
+        self.middle = middle
+        self.ending = middle[:-1] + BYTES[kind | 0x40]
+        self.ordinary = ordinary
+        self.key = key
 
 
 class Depacketizer:
@@ -21,30 +42,33 @@ class Depacketizer:
 
     `video` says that the unit holds a slice of a picture; `key` that this is a random access point; `recovery` that a
     recovery point SEI stood in it. `skipped` counts payloads that could not be used.
-    `middle` is what a payload begins with that carries on the open fragmented NAL unit without ending it; empty while
-    none is open. Nearly all packets of a video stream are such, so that the track appends them by itself; `ending` is
-    what the one begins with that ends it.
+    What follows lets the track take in the usual payloads by itself. `open` is the fragmented NAL unit that is not yet
+    complete: its length goes to `unit[fragment_at]`, and `fragment_size` bytes of it have come. `slices` are the first
+    bytes of payloads that are a whole slice of no key frame; `openings` what is known of first fragments by their
+    `fragment_head` first bytes.
     """
 
     __slots__ = (
         "_changed_sets",
         "_clean_keys",
-        "_fragment",
-        "_fragment_kind",
         "_hidden_start_codes",
-        "ending",
+        "fragment_at",
         "fragment_size",
         "key",
-        "middle",
+        "open",
+        "openings",
         "recovery",
         "sets",
         "size",
         "skipped",
+        "slices",
         "unit",
         "video",
     )
 
-    def __init__(self, sets: ParameterSets) -> None:
+    fragment_head = 0
+
+    def __init__(self, sets: ParameterSets, slices: frozenset[int]) -> None:
         self.sets = sets
         self.unit: list[bytes] = []
         self.size = 0
@@ -53,11 +77,11 @@ class Depacketizer:
         self.recovery = False
         self.skipped = 0
         self._changed_sets: list[bytes] = []
-        self._fragment = -1
-        self.middle = b""
-        self.ending = b""
-        self._fragment_kind = 0
+        self.open: Opening | None = None
+        self.fragment_at = 0
         self.fragment_size = 0
+        self.slices = slices
+        self.openings: dict[bytes, Opening] = {}
         self._hidden_start_codes = False
         self._clean_keys = 0
 
@@ -73,17 +97,12 @@ class Depacketizer:
         """Take in a whole NAL unit, whatever its kind."""
         raise NotImplementedError
 
-    def end_fragment(self) -> None:
-        """The open fragmented NAL unit is complete."""
-        raise NotImplementedError
-
     def reset(self) -> None:
         """Forget the unfinished access unit."""
         self.unit = []
         self.size = 0
         self.video = self.key = self.recovery = False
-        self._fragment = -1
-        self.middle = b""
+        self.open = None
         self.fragment_size = 0
         self._changed_sets = []
 
@@ -93,7 +112,7 @@ class Depacketizer:
         Parameter sets that changed in front of a frame that is no key frame stay in it, since the new format is only
         told at the next key frame.
         """
-        if self._fragment >= 0:
+        if self.open is not None:
             self._drop_fragment()
         unit, size = self.unit, self.size
         if self._changed_sets:
@@ -106,6 +125,11 @@ class Depacketizer:
         self.size = 0
         self.video = self.key = self.recovery = False
         return unit, size
+
+    @property
+    def plain(self) -> bool:
+        """Nothing has come that asks for more than slices to be put together."""
+        return not (self._changed_sets or self._hidden_start_codes or self.recovery)
 
     @property
     def trusted(self) -> bool:
@@ -142,31 +166,55 @@ class Depacketizer:
         for part in split_annexb(nal):
             self.nal(part)
 
-    def _begin_fragment(self, kind: int, header: bytes, middle: bytes) -> None:
-        if self._fragment >= 0:
+    def opening(self, head: bytes) -> Opening:
+        """What begins with a first fragment of that head."""
+        opening = self.openings.get(head)
+        if opening is None:
+            if len(self.openings) >= _MOST_OPENINGS:
+                self.openings.clear()
+            opening = self.openings[head] = self._opening(head)
+        return opening
+
+    def _opening(self, head: bytes) -> Opening:
+        raise NotImplementedError
+
+    def _begin_fragment(self, head: bytes) -> None:
+        if self.open is not None:
             self._drop_fragment()
-        self._fragment = len(self.unit)
-        self._fragment_kind = kind
-        self.middle = middle
-        self.ending = middle[:-1] + BYTES[kind | 0x40]
-        self.fragment_size = len(header)
+        self.open = opening = self.opening(head)
+        self.fragment_at = len(self.unit)
+        self.fragment_size = len(opening.header)
         self.unit.append(b"")
-        self.unit.append(header)
+        self.unit.append(opening.header)
+
+    def end_fragment(self) -> None:
+        """The open fragmented NAL unit is complete."""
+        opening = self.open
+        if opening is None:
+            return
+        if self.keeps(opening):
+            self.video = True
+            self.key = self.key or opening.key
+            self._keep_fragment()
+        else:
+            self.nal(self._take_fragment())
+
+    def keeps(self, opening: Opening) -> bool:
+        """Whether this NAL unit is kept as it comes, without a look into it."""
+        return (opening.ordinary or (opening.key and self.trusted)) and not self._hidden_start_codes
 
     def _keep_fragment(self) -> None:
-        self.unit[self._fragment] = self.fragment_size.to_bytes(4, "big")
+        self.unit[self.fragment_at] = self.fragment_size.to_bytes(4, "big")
         self.size += self.fragment_size + 4
-        self._fragment = -1
-        self.middle = b""
+        self.open = None
         self.fragment_size = 0
 
     def _drop_fragment(self) -> None:
-        del self.unit[self._fragment :]
-        self._fragment = -1
-        self.middle = b""
+        del self.unit[self.fragment_at :]
+        self.open = None
         self.fragment_size = 0
 
     def _take_fragment(self) -> bytes:
-        nal = b"".join(self.unit[self._fragment + 1 :])
+        nal = b"".join(self.unit[self.fragment_at + 1 :])
         self._drop_fragment()
         return nal

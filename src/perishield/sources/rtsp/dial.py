@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from perishield.model.device_reach import DeviceReach, judged
 from perishield.model.errors import SourceError, mask_url
 from perishield.model.site import Transport
 from perishield.sources.rtsp import tls
@@ -17,10 +18,14 @@ from perishield.sources.rtsp.url import Endpoint
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is wanted of a connection: as `Camera.transport` and `Camera.tls_fingerprint`."""
+    """What is wanted of a connection: as `Camera.transport` and `Camera.tls_fingerprint`.
+
+    `reach`: where it may lead to; None: anywhere.
+    """
 
     transport: Transport = Transport.AUTO
     fingerprint: str = ""
+    reach: DeviceReach | None = None
 
 
 async def dial(endpoint: Endpoint, terms: Terms, patience: Patience, made: Callable[[], Connection]) -> Connection:
@@ -30,18 +35,22 @@ async def dial(endpoint: Endpoint, terms: Terms, patience: Patience, made: Calla
             "RTSPS protects what travels inside the connection, not UDP: set the transport to automatic or TCP",
             code="protocol",
         )
+    host = endpoint.host
     pin = terms.fingerprint if endpoint.tls else ""
     try:
         async with asyncio.timeout(patience.connect_s):
+            if terms.reach is not None:
+                host = await judged(endpoint.host, endpoint.port, terms.reach)
             transport, connection = await asyncio.get_running_loop().create_connection(
                 made,
-                endpoint.host,
+                host,
                 endpoint.port,
                 ssl=tls.context(pinned=bool(pin)) if endpoint.tls else None,
+                server_hostname=endpoint.host if endpoint.tls else None,
             )
     except ssl.SSLError as error:
         address = mask_url(endpoint.url)
-        refused = await tls.refusal(error, endpoint.host, endpoint.port, address, patience.connect_s)
+        refused = await tls.refusal(error, endpoint.host, endpoint.port, address, patience.connect_s, at=host)
         refused.retry_after_s = patience.after_untrusted_s
         raise refused from None
     if pin:

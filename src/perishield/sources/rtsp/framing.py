@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from perishield.model.errors import SourceError
 
-_DOLLAR = 0x24
-_LARGEST_HEAD = 65_536
-_LARGEST_BODY = 1 << 20
-_MOST_RESYNCS = 10
-_METHODS = (
+_DOLLAR: Final = 0x24
+_LARGEST_HEAD: Final = 65_536
+_LARGEST_BODY: Final = 1 << 20
+_MOST_RESYNCS: Final = 10
+_METHODS: Final = (
     b"OPTIONS ",
     b"SET_PARAMETER ",
     b"GET_PARAMETER ",
@@ -23,7 +24,7 @@ _METHODS = (
     b"TEARDOWN ",
     b"PLAY_NOTIFY ",
 )
-_STARTS = (b"RTSP/", *_METHODS)
+_STARTS: Final = (b"RTSP/", *_METHODS)
 
 
 @dataclass(slots=True)

@@ -8,16 +8,25 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from perishield.sources.bitstream import START_CODE
-from perishield.sources.rtsp.depacketizer import BYTES, Depacketizer
+from perishield.sources.parameter_sets import ParameterSets
+from perishield.sources.rtsp.depacketizer import BYTES, Depacketizer, Opening
 
 _STAP_A, _FU_A = 24, 28
 _IDR, _SEI, _SPS, _PPS, _DELIMITER, _FILLER = 5, 6, 7, 8, 9, 12
-_RECOVERY_POINT = 6
+_RECOVERY_POINT: Final = 6
+_SLICES: Final = frozenset(1 | importance << 5 for importance in range(4))
 
 
 class H264Depacketizer(Depacketizer):
     __slots__ = ()
+
+    fragment_head = 2
+
+    def __init__(self, sets: ParameterSets) -> None:
+        super().__init__(sets, _SLICES)
 
     def payload(self, data: bytes, start: int, end: int) -> None:
         if end <= start:
@@ -29,9 +38,8 @@ class H264Depacketizer(Depacketizer):
                 return
             header = data[start + 1]
             if header & 0x80:
-                kind = header & 31
-                self._begin_fragment(kind, BYTES[first & 0xE0 | kind], bytes((first, kind)))
-            elif self._fragment < 0:
+                self._begin_fragment(data[start : start + 2])
+            elif self.open is None:
                 return
             if end - start > 2:
                 self.unit.append(data[start + 2 : end])
@@ -39,7 +47,7 @@ class H264Depacketizer(Depacketizer):
             if header & 0x40:
                 self.end_fragment()
             return
-        if self._fragment >= 0:
+        if self.open is not None:
             self._drop_fragment()
         if kind == _STAP_A:
             self._aggregate(data, start + 1, end)
@@ -51,6 +59,11 @@ class H264Depacketizer(Depacketizer):
             self.size += length + 4
         else:
             self.nal(data[start:end])
+
+    def _opening(self, head: bytes) -> Opening:
+        kind = head[1] & 31
+        middle = bytes((head[0], kind))
+        return Opening(kind, BYTES[head[0] & 0xE0 | kind], middle, ordinary=kind == 1, key=kind == _IDR)
 
     def begins_unit(self, data: bytes, start: int, end: int) -> bool:
         if end - start < 3:
@@ -89,16 +102,6 @@ class H264Depacketizer(Depacketizer):
             elif kind == _SEI:
                 self.recovery = self.recovery or _has_recovery_point(nal)
             self._append(nal)
-
-    def end_fragment(self) -> None:
-        kind = self._fragment_kind
-        plain = kind == 1 or (kind == _IDR and self.trusted)
-        if plain and not self._hidden_start_codes:
-            self.video = True
-            self.key = self.key or kind == _IDR
-            self._keep_fragment()
-        else:
-            self.nal(self._take_fragment())
 
     def _aggregate(self, data: bytes, position: int, end: int) -> None:
         """Stops at padding (size 0) and at a unit that would run past the end, as some firmware sends."""

@@ -10,14 +10,17 @@ DONL and DOND fields stand in the payloads only where the SDP says `sprop-max-do
 
 from __future__ import annotations
 
+from typing import Final
+
 from perishield.sources.bitstream import START_CODE
 from perishield.sources.parameter_sets import ParameterSets
-from perishield.sources.rtsp.depacketizer import Depacketizer
+from perishield.sources.rtsp.depacketizer import BYTES, Depacketizer, Opening
 
 _AGGREGATION, _FRAGMENT = 48, 49
 _VPS, _SPS, _PPS, _DELIMITER, _FILLER, _PREFIX_SEI = 32, 33, 34, 35, 38, 39
 _FIRST_KEY, _LAST_KEY = 16, 21
-_LAST_SLICE = 31
+_LAST_SLICE: Final = 31
+_SLICES: Final = frozenset(kind << 1 for kind in range(_FIRST_KEY))
 
 
 class H265Depacketizer(Depacketizer):
@@ -25,8 +28,10 @@ class H265Depacketizer(Depacketizer):
 
     __slots__ = ("_ordered",)
 
+    fragment_head = 3
+
     def __init__(self, sets: ParameterSets, *, ordered: bool = False) -> None:
-        super().__init__(sets)
+        super().__init__(sets, frozenset() if ordered else _SLICES)
         self._ordered = 2 if ordered else 0
 
     def payload(self, data: bytes, start: int, end: int) -> None:
@@ -37,11 +42,9 @@ class H265Depacketizer(Depacketizer):
             header = data[start + 2]
             body = start + 3
             if header & 0x80:
-                kind = header & 63
-                unit_header = bytes((data[start] & 0x81 | kind << 1, data[start + 1]))
-                self._begin_fragment(kind, unit_header, data[start : start + 2] + bytes((kind,)))
+                self._begin_fragment(data[start : start + 3])
                 body += self._ordered
-            elif self._fragment < 0:
+            elif self.open is None:
                 return
             if body < end:
                 self.unit.append(data[body:end])
@@ -49,14 +52,25 @@ class H265Depacketizer(Depacketizer):
             if header & 0x40:
                 self.end_fragment()
             return
-        if self._fragment >= 0:
+        if self.open is not None:
             self._drop_fragment()
         if kind == _AGGREGATION:
             self._aggregate(data, start + 2, end)
         elif self._ordered:
-            self.nal(data[start : start + 2] + data[start + 4 : end])
+            self.nal(data[start : start + 2] + data[min(start + 4, end) : end])
         else:
             self.nal(data[start:end])
+
+    def opening(self, head: bytes) -> Opening:
+        # A decoding order number follows here, which who takes fragments in by their heads alone would not leave out.
+        return self._opening(head) if self._ordered else super().opening(head)
+
+    def _opening(self, head: bytes) -> Opening:
+        kind = head[2] & 63
+        header = bytes((head[0] & 0x81 | kind << 1, head[1]))
+        return Opening(
+            kind, header, head[:2] + BYTES[kind], ordinary=kind < _FIRST_KEY, key=_FIRST_KEY <= kind <= _LAST_KEY
+        )
 
     def begins_unit(self, data: bytes, start: int, end: int) -> bool:
         if end - start < 4:
@@ -95,16 +109,6 @@ class H265Depacketizer(Depacketizer):
                 self.video = True
                 self.key = self.key or _FIRST_KEY <= kind <= _LAST_KEY
             self._append(nal)
-
-    def end_fragment(self) -> None:
-        kind = self._fragment_kind
-        plain = kind < _FIRST_KEY or (kind <= _LAST_KEY and self.trusted)
-        if plain and not self._hidden_start_codes:
-            self.video = True
-            self.key = self.key or kind >= _FIRST_KEY
-            self._keep_fragment()
-        else:
-            self.nal(self._take_fragment())
 
     def _aggregate(self, data: bytes, position: int, end: int) -> None:
         position += self._ordered

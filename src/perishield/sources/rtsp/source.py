@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 
 from perishield.log import Log
+from perishield.model.device_reach import DeviceReach
 from perishield.model.errors import PeriShieldError, SourceError, mask_url
 from perishield.model.media import PacketSink
 from perishield.model.site import Camera, Transport
@@ -46,6 +47,7 @@ class RtspSource:
         first_retry_s: float = 1.0,
         patience: Patience | None = None,
         observer: Observer = NOBODY,
+        reach: DeviceReach | None = None,
     ) -> None:
         self._camera = camera
         self._status = SourceStatus(camera.id, epoch, on_state)
@@ -54,6 +56,7 @@ class RtspSource:
         self._patience = patience or Patience(connect_s=connect_timeout_s, idle_s=idle_timeout_s)
         self._back_off = BackOff(first_retry_s)
         self._observer = observer
+        self._reach = reach
         self._low_delay = False
         self._session: Session | None = None
         self._udp_again = 0.0
@@ -120,7 +123,7 @@ class RtspSource:
             self._patience,
             low_delay=self._low_delay,
             observer=self._observer,
-            terms=Terms(transport, self._camera.tls_fingerprint),
+            terms=Terms(transport, self._camera.tls_fingerprint, self._reach),
             reception=self._status.reception,
             sound=self._sound,
         )

@@ -67,8 +67,13 @@ def fingerprint(transport: asyncio.BaseTransport) -> str:
     return hashlib.sha256(certificate).hexdigest() if certificate else ""
 
 
-async def refusal(error: ssl.SSLError, host: str, port: int, address: str, patience_s: float) -> SourceError:
-    """What `error`, raised while connecting, means: `tls_untrusted` with the fingerprint to pin, or `tls_failed`."""
+async def refusal(
+    error: ssl.SSLError, host: str, port: int, address: str, patience_s: float, *, at: str = ""
+) -> SourceError:
+    """What `error`, raised while connecting, means: `tls_untrusted` with the fingerprint to pin, or `tls_failed`.
+
+    `at`: the IP address that `host` was found to have.
+    """
     if not isinstance(error, ssl.SSLCertVerificationError):
         reason = (error.reason or str(error)).replace("_", " ").lower()
         return SourceError(
@@ -76,7 +81,7 @@ async def refusal(error: ssl.SSLError, host: str, port: int, address: str, patie
             code="tls_failed",
         )
     reason = error.verify_message.lower() or "not verified"
-    found = await _shown(host, port, patience_s)
+    found = await _shown(host, port, patience_s, at or host)
     way_out = f"if you trust it, pin its fingerprint {found}" if found else "give it a certificate that is signed"
     return SourceError(
         f"the certificate of {address} is not trusted ({reason}): {way_out}",
@@ -86,12 +91,12 @@ async def refusal(error: ssl.SSLError, host: str, port: int, address: str, patie
     )
 
 
-async def _shown(host: str, port: int, patience_s: float) -> str:
+async def _shown(host: str, port: int, patience_s: float, at: str) -> str:
     """The fingerprint of the certificate shown at an address; nothing is sent. Empty where none can be had."""
     try:
         async with asyncio.timeout(patience_s):
             transport, _ = await asyncio.get_running_loop().create_connection(
-                asyncio.Protocol, host, port, ssl=context(pinned=True), server_hostname=host
+                asyncio.Protocol, at, port, ssl=context(pinned=True), server_hostname=host
             )
     except (OSError, TimeoutError):
         return ""
