@@ -16,11 +16,11 @@ NODES ?= 3
 # One file whose parts are dealt out to all workers.
 QUESTIONS := tests/api/test_schemathesis.py
 MINUTES ?= 10
-# Every worker would compile all tests anew.
+TESTS := $(shell find tests -name '*.py' 2>/dev/null)
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test swift lint types web bench format lock clean
+.PHONY: help setup setup-dev run test checks packages swift lint types web fuzz bench format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,8 +32,7 @@ setup-dev: $(VENV)/.installed-dev ## The same with everything that tests and che
 run: setup ## Start the product; with no camera of yours it shows a demo site
 	@$(BIN)/perishield run $(ARGS)
 
-test: setup-dev swift ## Run the tests (installs the Debian packages they need where it may)
-	@scripts/install-test-packages.sh
+test: setup-dev swift packages $(VENV)/.tests-compiled ## Run the tests (installs the Debian packages they need where it may)
 ifeq ($(strip $(ARGS)),)
 	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore tests/e2e --ignore tests/web --ignore $(QUESTIONS)
 	@$(PYTEST) -n 4 --dist load $(QUESTIONS)
@@ -41,6 +40,11 @@ ifeq ($(strip $(ARGS)),)
 else
 	@$(PYTEST) -n $(WORKERS) --dist loadfile $(ARGS)
 endif
+
+checks: lint types web ## All that is checked without running the product
+
+packages:
+	@scripts/install-test-packages.sh
 
 swift: $(VENV)/swift/.installed ## Install the object store that tests and fault suites talk to, apart from the rest
 
@@ -95,6 +99,11 @@ $(VENV)/.installed: $(VENV)/.uv pyproject.toml requirements.lock hatch_build.py 
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
 	@$(UV) install -q --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# Every worker would compile all tests anew. What is wrong with them is told by the run itself.
+$(VENV)/.tests-compiled: $(VENV)/.installed-dev $(TESTS)
+	@$(PYTEST) --collect-only -qq >/dev/null 2>&1 || true
 	@touch $@
 
 $(VENV)/swift/.installed: $(VENV)/.uv requirements-swift.lock

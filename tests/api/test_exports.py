@@ -204,7 +204,7 @@ async def test_results_go_when_they_are_old_or_too_many(footage: Any) -> None:
     running = asyncio.create_task(exports.run())
     await footage.until(lambda: len(exports.all()) == 1)
     assert exports.all()[0][0].id == second["id"]
-    assert not (footage.folder / "exports" / first["id"]).exists()
+    await footage.until(lambda: not (footage.folder / "exports" / first["id"]).exists())
     exports._clock = lambda: second and 9e9
     await exports.sweep()
     assert exports.all() == []

@@ -61,6 +61,7 @@ def test_a_few_cameras_are_sustained_and_a_file_that_is_no_network_is_told(
         cores=1,
         seconds=3,
         loop_s=LOOP_S,
+        settle_s=LOOP_S,
         alone_s=LOOP_S,
         most=2,
         clip=passing[0] / "passing.mp4",

@@ -13,6 +13,7 @@ def test_the_ratio_is_that_of_the_medians() -> None:
         figures["ingest_ms"] / figures["environment_python_ms"], rel=0.05
     )
     assert figures["ratio"] > 1
+    assert figures["server_ms"] > figures["python_ms"]
     assert figures["ratio_to_environment"] > 1
 
 

@@ -100,7 +100,7 @@ def emerging(*, apart: int) -> list[TrackBox]:
 
 def test_who_steps_out_from_behind_another_is_known_to_have_come_with_him() -> None:
     assert sorted((track.id, track.parent) for track in emerging(apart=60)) == [(1, 0), (2, 1)]
-    assert sorted((track.id, track.parent) for track in emerging(apart=16)) == [(1, 0), (2, 0)], "perhaps one body"
+    assert sorted((track.id, track.parent) for track in emerging(apart=12)) == [(1, 0), (2, 0)], "perhaps one body"
 
 
 def test_who_comes_in_beside_nobody_came_with_nobody() -> None:

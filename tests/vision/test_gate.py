@@ -190,6 +190,21 @@ def test_a_parked_car_does_not_hide_who_walks_by() -> None:
     assert resting.moving([car, (300.0, 100.0, 320.0, 160.0)], 60.0)
 
 
+def test_leaves_taken_for_birds_wake_nobody_for_long() -> None:
+    rng = np.random.default_rng(3)
+    resting = Resting()
+    resting.margin = 20.0
+    tree = rng.uniform((900, 100), (1100, 250), (60, 2))
+    awake = []
+    for tick in range(1200):
+        twigs = tree[rng.random(60) < 0.05] + rng.normal(0, 2, 2)
+        boxes = [(x, y, x + wide, y + 9) for (x, y), wide in zip(twigs, rng.uniform(5, 8, len(twigs)), strict=True)]
+        awake.append(resting.moving(boxes, tick / 5))
+    assert sum(awake[:200]) > 100
+    assert sum(awake[-600:]) < 12
+    assert resting.moving([(980.0, 140.0, 1010.0, 225.0)], 240.0), "somebody before the tree"
+
+
 def test_every_key_frame_is_compared_whatever_the_packets_say() -> None:
     rng = np.random.default_rng(5)
     keys = KeyFrames()

@@ -3,8 +3,8 @@
 Every camera shows the same rendered scene, each from another moment on: nine tenths of the time nothing but wind. One
 camera alone, in one thread, tells the processor time of a second of video with the gate and with every picture decoded.
 From the former follows how many cameras should do; so many then run at their own pace through the node's threads, and
-fewer after them until a number is sustained: that is seen, not computed. The first round of the scene is not counted,
-in which gates learn what is usual.
+fewer after them until a number is sustained: that is seen, not computed. The first rounds of the scene are not counted,
+in which gates learn what is usual, and in which trees a network sees birds.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from perishield.vision.watch import CameraWatch
 
 FPS = 5.0
 _LOOP_S = 20.0
+_SETTLE_S = 120.0
 _ALONE_S = 60.0
 _FULL = 0.85
 """Share of the cores that is planned with: bursts want room."""
@@ -58,6 +59,7 @@ def run(
     cores: int = 2,
     seconds: float = 40.0,
     loop_s: float = _LOOP_S,
+    settle_s: float = _SETTLE_S,
     alone_s: float = _ALONE_S,
     most: int = _MOST,
     pieces: int = 0,
@@ -66,9 +68,9 @@ def run(
 ) -> dict[str, Any]:
     """Figures by model. A file that is no network we understand is told as such, and the others go on.
 
-    `seconds`: length of each run of many cameras, at most `most`. `loop_s`: of the scene. `alone_s`: of the run alone.
-    `pieces`: of a picture that are looked at again (`[vision] pieces`). `clip`: that scene, encoded before
-    (`render_passing`).
+    `seconds`: length of each run of many cameras, at most `most`. `loop_s`: of the scene. `settle_s`: what of it comes
+    first in each run, and is not counted. `alone_s`: of the run alone. `pieces`: of a picture that are looked at again
+    (`[vision] pieces`). `clip`: that scene, encoded before (`render_passing`).
     """
     rows: list[dict[str, Any]] = []
     before = os.sched_getaffinity(0)
@@ -80,10 +82,10 @@ def run(
                 clip = folder / "passing.mp4"
                 render_passing(clip, seconds=loop_s)
             video, packets = read_packets(clip)
-            total = loop_s + max(alone_s, seconds + loop_s)
+            total = settle_s + max(alone_s, seconds + loop_s)
             refs = lay_down(video, looped(packets, total), folder, _SCENE)
             progress(0.2)
-            show = _Show(folder, refs, loop_s, alone_s, seconds)
+            show = _Show(folder, refs, loop_s, settle_s, alone_s, seconds)
             for index, model in enumerate(models):
                 rows.append(_of_model(model, models_dir, show, cores, most, pieces))
                 progress(0.2 + 0.8 * (index + 1) / len(models))
@@ -99,6 +101,7 @@ class _Show:
     folder: Path
     refs: Sequence[ChunkRef]
     loop_s: float
+    settle_s: float
     alone_s: float
     seconds: float
 
@@ -109,10 +112,10 @@ def _of_model(model: str, models_dir: Path, show: _Show, cores: int, most: int, 
     except ModelError as error:
         return {"model": Path(model).name, "refused": error.message}
     rules = [replace(rule, camera=_SCENE) for rule in demo_scenes()[0].rules]
-    end = (show.loop_s + show.alone_s) * TIMESCALE
+    end = (show.settle_s + show.alone_s) * TIMESCALE
     alone = [ref for ref in show.refs if ref.stream_time < end]
     gated, plain = (
-        watch(alone, rules, eyes, show.folder, fps=FPS, gated=gated, settle_s=show.loop_s) for gated in (True, False)
+        watch(alone, rules, eyes, show.folder, fps=FPS, gated=gated, settle_s=show.settle_s) for gated in (True, False)
     )
     cost, cost_plain = gated.cpu_s / gated.seconds, plain.cpu_s / plain.seconds
     tries: list[dict[str, Any]] = []
@@ -158,12 +161,12 @@ def _many(eyes: Detector, show: _Show, cameras: int, rules: Sequence[Rule]) -> d
 
     crew = Crew(eyes, pipeline, judged, lambda error: None, decoders=2)
     began = time.time()
-    counted_from = began + show.loop_s
+    counted_from = began + show.settle_s
     crew.start()
     try:
         before, cpu = 0, 0.0
         counting = False
-        for due, ref in _plan(show.refs, cameras, show.loop_s + show.seconds, began, show.loop_s):
+        for due, ref in _plan(show.refs, cameras, show.settle_s + show.seconds, began, show.loop_s):
             time.sleep(max(0.0, due - time.time()))
             if not counting and due >= counted_from:
                 counting, before, cpu = True, _left_out(crew), time.process_time()

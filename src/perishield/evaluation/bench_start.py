@@ -1,4 +1,5 @@
-"""How long the ingest process takes from its execution to its READY line, against bare Python's own start.
+"""How long the ingest process takes from its execution to its READY line, against bare Python's own start, and how long
+the server takes, which is how long the console is gone when the server died.
 
 All are started alternately, so that whatever else the machine does meets them alike; medians count. Bare Python is the
 interpreter as it is installed; that of a virtual environment, which skips what the installation's own site folder does,
@@ -25,7 +26,8 @@ from perishield.model.errors import ConfigError, PeriShieldError
 def run(rounds: int = 15) -> dict[str, Any]:
     """`ratio` is the median of ours over that of `python -c pass` by the installed interpreter, start to end.
 
-    `ratio_to_environment` is the same against this environment's own `python -c pass`. Times in milliseconds.
+    `ratio_to_environment` is the same against this environment's own `python -c pass`. `server_ms`: of the server with
+    a database that is there, a round for every five of the others. Times in milliseconds.
 
     Raises ConfigError for a number of rounds that makes no sense; PeriShieldError (`bench_failed`).
     """
@@ -39,10 +41,15 @@ def run(rounds: int = 15) -> dict[str, Any]:
     ours: list[float] = []
     with tempfile.TemporaryDirectory(prefix="perishield-bench-") as folder:
         for turn in range(rounds + 2):
-            times = _bare(installed, environment), _bare(sys.executable, environment), _ready(Path(folder), environment)
+            times = (
+                _bare(installed, environment),
+                _bare(sys.executable, environment),
+                _ready("ingest", Path(folder), environment),
+            )
             if turn >= 2:
                 for series, value in zip((bare, inside, ours), times, strict=True):
                     series.append(value)
+        server = [_ready("server", Path(folder), environment, port=0) for _ in range(rounds // 5 + 2)]
     python, environment_python, ingest = (statistics.median(series) for series in (bare, inside, ours))
     return {
         "rounds": rounds,
@@ -50,6 +57,7 @@ def run(rounds: int = 15) -> dict[str, Any]:
         "environment_python_ms": round(environment_python * 1000, 1),
         "ingest_ms": round(ingest * 1000, 1),
         "ratio": round(ingest / python, 2),
+        "server_ms": round(statistics.median(server[1:]) * 1000),
         "ratio_to_environment": round(ingest / environment_python, 2),
         "machine": machine(),
     }
@@ -61,12 +69,12 @@ def _bare(python: str, environment: dict[str, str]) -> float:
     return time.perf_counter() - began
 
 
-def _ready(data: Path, environment: dict[str, str]) -> float:
+def _ready(role: str, data: Path, environment: dict[str, str], **more: int) -> float:
     folders = {"data_dir": data, "run_dir": data / "run", "media_dir": data / "media"}
-    config = json.dumps({"log_level": "error", **{key: str(path) for key, path in folders.items()}}).encode()
+    config = json.dumps({"log_level": "error", **{key: str(path) for key, path in folders.items()}, **more}).encode()
     began = time.perf_counter()
     with subprocess.Popen(
-        [sys.executable, "-m", "perishield.roles.ingest"],
+        [sys.executable, "-m", f"perishield.roles.{role}"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,
@@ -81,6 +89,6 @@ def _ready(data: Path, environment: dict[str, str]) -> float:
         child.wait(10)
     if line.decode().strip() != READY:
         raise PeriShieldError(
-            "bench start: the ingest process did not start; see its message above", code="bench_failed"
+            f"bench start: the {role} process did not start; see its message above", code="bench_failed"
         )
     return elapsed

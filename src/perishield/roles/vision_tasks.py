@@ -31,6 +31,8 @@ log = Log("vision")
 MOST_MODELS = 4
 """Models in memory beside the site's."""
 _TELL_EVERY_S = 1.0
+_SOON_S = 0.05
+"""For whom watches to take up new duties: what is told of them holds already."""
 _SILENT_S = 5.0
 """A camera of which nothing was heard for so long gives no stream."""
 
@@ -94,8 +96,9 @@ class VisionTasks:
         loading: asyncio.Task[None] | None = None
         try:
             while True:
+                pause = _TELL_EVERY_S if self._site is None or worker.follows(self._duties) else _SOON_S
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), _TELL_EVERY_S)
+                    await asyncio.wait_for(self._changed.wait(), pause)
                 self._changed.clear()
                 self._change_duties(worker)
                 self._release(worker)
@@ -103,7 +106,8 @@ class VisionTasks:
                     model = self._next_model()
                     loading = asyncio.create_task(self._make_ready(model, worker)) if model else None
                 self._count(worker)
-                self._tell()
+                if worker.follows(self._duties):
+                    self._tell()
         finally:
             if loading is not None:
                 loading.cancel()

@@ -90,6 +90,7 @@ class VisionWorker:
         """How the rules do, as of half a second ago."""
         self._told = 0.0
         self._duties: Mapping[str, Duty] = {}
+        self._in_force: Mapping[str, Duty] | None = None
         self._rules: list[Rule] = []
         self._unspooled: list[Event] = []
 
@@ -110,6 +111,10 @@ class VisionWorker:
             roster.follow(site)
             duties = roster.on_duty(time.time())
         self.crew.order(lambda: self._apply(site, duties))
+
+    def follows(self, duties: Mapping[str, Duty]) -> bool:
+        """Whether it watches by just these by now: the crew takes up orders between two pictures."""
+        return self._in_force is duties
 
     def lend(self, model: str, detector: Detector) -> None:
         """Have the cameras whose task names this model be looked at by it."""
@@ -185,6 +190,7 @@ class VisionWorker:
                 rules.append(rule)
         self._rules = instruct(self._engine, [duty.camera for duty in duties.values()], rules)
         self._show_lines()
+        self._in_force = duties
         log.info("site.followed", revision=site.revision, cameras=len(duties), rules=len(rules))
 
     def _assign(self, before: Mapping[str, Duty]) -> None:

@@ -27,7 +27,7 @@ from perishield.tracking.association import Indices, assign, assign_pairs, nearn
 from perishield.tracking.camera_motion import STILL, Shift
 from perishield.tracking.kalman import Floats, KalmanBank, centre_size, corners, way
 from perishield.tracking.kin import Kin
-from perishield.tracking.rivals import beside, in_company, moved_on, same_place, twins
+from perishield.tracking.rivals import apart, beside, in_company, moved_on, same_place, twins
 
 _REACH_SIGMAS = 3.0
 _TURN_PER_S = 1.5
@@ -144,8 +144,9 @@ class ByteTracker:
             fresh = unmatched[scores[unmatched] >= least]
             fresh = np.delete(fresh, twins(boxes, classes, fresh, found, scores, self._living))
             matched[fresh] = len(self._bank) + np.arange(len(fresh))
-            near = self._beside_whom(boxes[fresh], classes[fresh], expected)
-            self._start(measured[fresh], scores[fresh], classes[fresh], near)
+            near, parted = self._beside_whom(boxes[fresh], classes[fresh], expected)
+            self._start(measured[fresh], scores[fresh], classes[fresh])
+            self._kin.append(near, parted)
             found = (matched >= 0).nonzero()[0]
         rows, shown = np.concatenate([matched[found], moved]), np.concatenate([boxes[found], where])
         if len(hidden):
@@ -309,16 +310,20 @@ class ByteTracker:
                 self._misses[child], self._unseen_s[child], self._unnamed_s[child] = 9, math.inf, math.inf
                 matched[here] = parent
 
-    def _beside_whom(self, boxes: Floats, classes: Indices, expected: Floats) -> Floats:
-        """Number of the object out of whose box each of these new ones comes; 0 for none, and in crowds."""
-        near = np.zeros(len(boxes))
+    def _beside_whom(self, boxes: Floats, classes: Indices, expected: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        """Number of the object out of whose box each of these new ones comes; 0 for none, and in crowds. And whether
+        both are seen apart in this picture."""
+        near, parted = np.zeros(len(boxes)), np.zeros(len(boxes), np.bool_)
         known = ((self._hits > _YOUNG) & (self._unseen_s <= _BESIDE_S)).nonzero()[0]
         if len(boxes) and 0 < len(known) <= _CROWD:
             parents = beside(boxes, classes, expected[known], self._label[known])
-            near[parents >= 0] = self._ids[known[parents[parents >= 0]]]
-        return near
+            some = (parents >= 0).nonzero()[0]
+            rows = known[parents[some]]
+            near[some] = self._ids[rows]
+            parted[some] = (self._misses[rows] == 0) & apart(corners(self._bank.mean[rows]), boxes[some])
+        return near, parted
 
-    def _start(self, measured: Floats, scores: Floats, classes: Indices, near: Floats) -> None:
+    def _start(self, measured: Floats, scores: Floats, classes: Indices) -> None:
         count = len(measured)
         if not count:
             return
@@ -330,7 +335,6 @@ class ByteTracker:
         self._hits[-count:] = 1
         self._label[-count:] = classes
         self._scores[-count:] = scores
-        self._kin.append(near)
         self._last[:, -count:] = measured.T
         self._next_id += count
         votes = np.zeros((count, len(self._labels)))

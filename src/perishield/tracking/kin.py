@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perishield.tracking.association import Indices
 from perishield.tracking.kalman import Floats, KalmanBank, corners
@@ -30,10 +31,12 @@ class Kin:
     def age(self, step_s: float) -> None:
         self._age_s += step_s
 
-    def append(self, near: Floats) -> None:
-        """New objects, each with the number of whom it came out of."""
+    def append(self, near: Floats, parted: NDArray[np.bool_]) -> None:
+        """New objects, each with the number of whom it came out of, and whether both are seen apart already."""
+        if not len(near):
+            return
         new = np.zeros((3, len(near)))
-        new[1] = near
+        new[1], new[2] = near, parted
         self._name(np.concatenate([self._table, new], axis=1))
 
     def keep(self, rows: Indices) -> None:

@@ -24,7 +24,8 @@ _MOVES_SIZE = 1.7
 _MOVES_WHOLE = 0.5
 _WHOLE_SIZE = 1.4
 """Overlap, and how much longer either side may be, from which what moves is all of somebody and shows where he is."""
-_APART = 0.3
+_APART = 0.6
+"""Share of the smaller box that may lie in the other one, where both surely are bodies."""
 _HEIR = 0.2
 """Overlap with where somebody should be from which on who came out of his box may be he."""
 
@@ -89,7 +90,8 @@ def same_place(expected: Floats, boxes: Floats) -> NDArray[np.bool_]:
 
 def apart(one: Floats, other: Floats) -> NDArray[np.bool_]:
     """Whether each pair of boxes (n, 4) xyxy surely shows two bodies."""
-    return _overlap(one, other) < _APART
+    shared = _shared(one, other)
+    return shared < _APART * np.minimum(_areas(one), _areas(other))
 
 
 def moved_on(
@@ -119,9 +121,15 @@ def moved_on(
 
 def _overlap(one: Floats, other: Floats) -> Floats:
     """Intersection over union of each pair of boxes (n, 4) xyxy."""
-    low, high = np.maximum(one[:, :2], other[:, :2]), np.minimum(one[:, 2:], other[:, 2:])
-    shared = np.prod(np.maximum(high - low, 0.0), axis=1)
+    shared = _shared(one, other)
     result: Floats = shared / np.maximum(_areas(one) + _areas(other) - shared, 1e-9)
+    return result
+
+
+def _shared(one: Floats, other: Floats) -> Floats:
+    """Pixels that each pair of boxes (n, 4) xyxy shares."""
+    low, high = np.maximum(one[:, :2], other[:, :2]), np.minimum(one[:, 2:], other[:, 2:])
+    result: Floats = np.prod(np.maximum(high - low, 0.0), axis=1)
     return result
 
 

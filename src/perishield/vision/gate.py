@@ -15,7 +15,6 @@ import math
 import statistics
 from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ import numpy as np
 from perishield.model.geometry import Box
 from perishield.model.media import TIMESCALE, ChunkRef
 from perishield.vision.blobs import grown
+from perishield.vision.nms import iou
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,6 +39,8 @@ class Reason(StrEnum):
     SPARSE_KEYS = "sparse_keys"
 
 
+_JITTER = 1 / 64
+"""Share of the picture's width by which boxes of what rests jump about."""
 _SPARSE = 3.5 * TIMESCALE
 """Between two key frames: an alarm is to come within five seconds, and the rest of the way takes its time, too."""
 
@@ -78,6 +80,7 @@ class Gate:
         if self._until is None:
             self.reasons[Reason.WARM_UP] += 1
             self._until = ref.stream_time + self._warm_up
+        self._resting.margin = ref.width * _JITTER
         if ref.key:
             self._key_gap = 0 if self._key is None else ref.stream_time - self._key
             self._key = ref.stream_time
@@ -238,43 +241,44 @@ class KeyFrames:
             self._caution[place] = np.minimum(self._caution[place] * np.float32(1.4), self._MOST_CAUTION)
 
 
-@dataclass(slots=True)
-class _Place:
-    box: Box
-    since: float
-    seen: float
-
-
 class Resting:
-    """Remembers where objects stand, so that a parked car does not keep a camera awake for ever."""
+    """Remembers where objects stand, so that a parked car does not keep a camera awake for ever.
+
+    Nor do leaves in which a network sees birds: what is tiny jumps about by more than its size, so boxes are compared
+    with a margin, and every twig of a tree has its turn within minutes.
+    """
 
     _REST_S = 20.0
     _FORGET_S = 60.0
+    _FORGET_RESTED_S = 300.0
     _SAME = 0.6
 
     def __init__(self) -> None:
-        self._places: list[_Place] = []
+        self.margin = 0.0
+        """Pixels on each side."""
+        self._places = np.zeros((0, 4), np.float32)
+        self._times = np.zeros((0, 2))
+        """Since when something is at each place, and when it was seen there last."""
 
     def moving(self, boxes: Iterable[Box], time_s: float) -> bool:
         """True where any of the boxes has not been in its place for long."""
-        self._places = [place for place in self._places if 0 <= time_s - place.seen < self._FORGET_S]
-        moving = False
-        for box in boxes:
-            place = next((place for place in self._places if _overlap(place.box, box) >= self._SAME), None)
-            if place is None:
-                self._places.append(_Place(box, time_s, time_s))
-                moving = True
-            else:
-                place.seen = time_s
-                moving = moving or time_s - place.since < self._REST_S
-        return moving
+        here = np.array(list(boxes), np.float32).reshape(-1, 4)
+        if not len(here):
+            return False
+        here += np.array([-1, -1, 1, 1], np.float32) * np.float32(self.margin)
+        self._forget(time_s)
+        same = iou(here, self._places) >= self._SAME
+        self._times[same.any(axis=0), 1] = time_s
+        rests = (same & (time_s - self._times[:, 0] >= self._REST_S)).any(axis=1)
+        new = here[~same.any(axis=1)]
+        new = new[~np.triu(iou(new, new) >= self._SAME, 1).any(axis=0)]
+        self._places = np.concatenate([self._places, new])
+        self._times = np.concatenate([self._times, np.full((len(new), 2), time_s)])
+        return not rests.all()
 
-
-def _overlap(one: Box, other: Box) -> float:
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    union = (one[2] - one[0]) * (one[3] - one[1]) + (other[2] - other[0]) * (other[3] - other[1]) - shared
-    return shared / union
+    def _forget(self, time_s: float) -> None:
+        since, seen = self._times.T
+        away = time_s - seen
+        rested = seen - since >= self._REST_S
+        kept = (away >= 0) & (away < np.where(rested, self._FORGET_RESTED_S, self._FORGET_S))
+        self._places, self._times = self._places[kept], self._times[kept]
