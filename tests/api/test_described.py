@@ -13,7 +13,7 @@ from perishield.api.described import TAGS, operations
 from perishield.api.problems import MEDIA_TYPE
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def described() -> dict[str, Any]:
     return routed().openapi()
 

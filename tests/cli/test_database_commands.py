@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.cli.test_people_commands import perishield
+from tests.cli.command import perishield
 
 from perishield.alarms.intake import raise_alarm
 from perishield.model.alarms import Event

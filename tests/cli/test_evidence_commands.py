@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.alarms.evidence_site import EvidenceSite
+from tests.cli import command
 
 from perishield.model.alarms import Event
 from perishield.store.database import Database, sqlite_url
@@ -19,11 +20,9 @@ HEAVY = ("numpy", "av", "onnxruntime", "fastapi", "sqlalchemy", "pydantic", "htt
 
 
 def perishield(*words: object, folder: Path, expect: int = 0) -> str:
-    done = subprocess.run(
-        [Path(sys.executable).with_name("perishield"), *map(str, words)], cwd=folder, capture_output=True, text=True
-    )
-    assert done.returncode == expect, done.stdout + done.stderr
-    return done.stdout
+    code, out, err = command.perishield(*words, folder=folder)
+    assert code == expect, out + err
+    return out
 
 
 @pytest.fixture

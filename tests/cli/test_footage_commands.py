@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.command import perishield
 
 from perishield.evaluation.texture_clip import read_packets, write_clip
 from perishield.model.media import TIMESCALE, Packet, SegmentRow
 from perishield.streams.chunker import Chunker
 from perishield.streams.segments import MediaRoot, SegmentWriter
-
-
-def perishield(*arguments: object) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "perishield", *map(str, arguments)], capture_output=True, text=True, timeout=60
-    )
-    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -5,27 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.cli.command import perishield
 
 from perishield.store.accounts import add_account
 from perishield.store.database import Database, sqlite_url
 
 PASSWORD = "correct horse battery"
-
-
-def perishield(*arguments: object, given: str = "") -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "perishield", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        input=given,
-    )
-    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.fixture

@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.cli.command import perishield
 
 from perishield.evaluation.swift_server import ACCESS_KEY, SECRET_KEY, SwiftServer
 
 STEPS = ["reach", "write", "read back", "read a part", "delete"]
-
-
-def perishield(*arguments: object, **environment: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "perishield", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, **environment},
-    )
-    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.fixture

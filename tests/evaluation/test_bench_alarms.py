@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from itertools import islice
 
+import pytest
 from typer.testing import CliRunner
 
 from perishield.cli.app import app
+from perishield.evaluation import bench_alarms
 from perishield.evaluation.alarm_archive import DAYS, rows
 
 
-def test_every_question_is_asked_and_alarms_are_taken_in() -> None:
+def test_every_question_is_asked_and_alarms_are_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_alarms, "_INTAKE", 100)
     told = CliRunner().invoke(
         app, ["bench", "alarms", "--alarms", "2000", "--database", "sqlite", "--rounds", "5", "--json"]
     )

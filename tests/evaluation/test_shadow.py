@@ -41,6 +41,9 @@ from perishield.tracking.ground_fit import fit_ground
 from perishield.vision.motion import MotionDetector
 from perishield.vision.picture import Picture
 
+# Trials give way to whatever else the machine does.
+pytestmark = pytest.mark.timeout(400)
+
 
 class Recorded:
     def __init__(self, folder: Path) -> None:
@@ -53,6 +56,11 @@ class Recorded:
     def line(self, x: float | None = None, **fields: Any) -> Tripwire:
         at = self.crossing.x if x is None else x
         return Tripwire(id="draft", camera="north", name="Draft", line=((at, 0.0), (at, 1.0)), **fields)
+
+    @property
+    def around(self) -> tuple[float, float]:
+        """The seconds in which somebody crosses the line, for processes that have to be waited for."""
+        return WALL + self.crossing.time_s - 5, WALL + self.crossing.time_s + 2
 
     def plan(self, *rules: Tripwire, start: float = 0, end: float = 16, **more: Any) -> ShadowPlan:
         settings = {"analysis": Analysis(fps=10)} | more
@@ -178,16 +186,16 @@ async def test_the_camera_goes_to_the_process_with_its_settings_and_without_its_
         await add_camera(session, Camera(id="north", name="North", analysis=analysis, ground=ground(20.0), **address))
     async with database.read() as session:
         walks = site.line(max_speed=4.0, speed_unit="m")
-        plan, _ = await plan_for(session, "north", WALL, WALL + 16, walks, tmp_path)
+        plan, _ = await plan_for(session, "north", *site.around, walks, tmp_path)
     await database.close()
     assert (plan.analysis, plan.ground) == (analysis, ground(20.0))
     folders = {"media_dir": site.media, "models_dir": tmp_path, "folder": tmp_path}
-    order = order_for(plan, [real(WALL)], detector="motion", pieces=2, **folders)
+    order = order_for(plan, [real(site.around[0])], detector="motion", pieces=2, **folders)
     assert order.plan == plan
     told = encode_config(order)
     assert not any(secret.encode() in told for secret in address.values())
     worker = [sys.executable, "-m", "perishield.evaluation.shadow_worker"]
-    subprocess.run(worker, input=told, check=True, capture_output=True, timeout=100)
+    subprocess.run(worker, input=told, check=True, capture_output=True, timeout=300)
     result = json.loads((tmp_path / RESULT).read_bytes())
     assert (result["would"], result["spared"]) == (0, 1)
     assert result["pieces"] == 0, "movement has no second look"
@@ -335,9 +343,9 @@ async def test_on_the_command_line(site: Recorded, tmp_path: Path) -> None:
     moved.write_text(json.dumps({"kind": "tripwire", "line": [[0.0, 0.02], [1.0, 0.02]]}))
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        times = ("--from", WALL, "--to", WALL + 16, "--data", site.data, "--model", "motion")
+        times = ("--from", site.around[0], "--to", site.around[1], "--data", site.data, "--model", "motion")
         command = [sys.executable, "-m", "perishield", "shadow", *arguments, *times]
-        return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=100)
+        return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300)
 
     stored = run("--rule", "stored", "--json", "--html", tmp_path / "page")
     assert stored.returncode == 0, stored.stderr

@@ -30,7 +30,8 @@ from perishield.store.database import Database, sqlite_url
 from perishield.vision.crops import FarSight, with_pieces
 from perishield.vision.onnx_model import OnnxDetector
 
-pytestmark = pytest.mark.devset
+# Trials give way to whatever else the machine does.
+pytestmark = [pytest.mark.devset, pytest.mark.timeout(400)]
 
 
 class Far:
@@ -79,18 +80,17 @@ def far(tmp_path_factory: pytest.TempPathFactory, devset: Path) -> Far:
 def tried(order: ShadowOrder) -> dict[str, Any]:
     """What the server's process answers."""
     worker = [sys.executable, "-m", "perishield.evaluation.shadow_worker"]
-    subprocess.run(worker, input=encode_config(order), check=True, capture_output=True, timeout=100)
+    subprocess.run(worker, input=encode_config(order), check=True, capture_output=True, timeout=300)
     result: dict[str, Any] = json.loads((order.folder / RESULT).read_bytes())
     return result
 
 
-@pytest.mark.parametrize("pieces", [0, 2])
-def test_who_is_far_is_found_as_live_by_a_second_look(far: Far, tmp_path: Path, pieces: int) -> None:
+def test_who_is_far_is_found_as_live_by_a_second_look(far: Far, tmp_path: Path) -> None:
     folders = {"media_dir": far.media, "models_dir": tmp_path, "folder": tmp_path}
-    order = order_for(far.plan, [], detector=str(far.model), pieces=pieces, **folders)
+    order = order_for(far.plan, [], detector=str(far.model), pieces=2, **folders)
     result = tried(order)
-    assert (result["pieces"], result["would"]) == (pieces, 1 if pieces else 0)
-    assert [alarm["label"] for alarm in result["alarms"]] == ["person"] * result["would"]
+    assert (result["pieces"], result["would"]) == (2, 1)
+    assert [alarm["label"] for alarm in result["alarms"]] == ["person"]
 
 
 async def test_the_command_line_takes_the_second_look_of_the_settings(far: Far, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ async def test_the_command_line_takes_the_second_look_of_the_settings(far: Far, 
     command += ["--from", WALL, "--to", WALL + 6, "--data", far.data, "--config", config, "--json"]
     for pieces in (0, 1):
         config.write_text(f"[vision]\npieces = {pieces}\n")
-        told = subprocess.run(list(map(str, command)), capture_output=True, check=True, timeout=100).stdout
+        told = subprocess.run(list(map(str, command)), capture_output=True, check=True, timeout=300).stdout
         result = json.loads(told)
         assert (result["pieces"], result["would"]) == (pieces, pieces)
 
