@@ -10,20 +10,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import pytest
 from recorded_scene import WALL, record
 
-from perishield.bus.process import encode_config
 from perishield.evaluation import bench_far
 from perishield.evaluation.clip_run import rules_of
 from perishield.evaluation.dataset import LabelledClip, read_dataset
 from perishield.evaluation.recorded_chunks import chunk_refs
 from perishield.evaluation.replay import Replay
 from perishield.evaluation.shadow_plan import ShadowPlan
-from perishield.evaluation.shadow_worker import RESULT, ShadowOrder, order_for
+from perishield.evaluation.shadow_worker import order_for, work
 from perishield.model.rules import Rule
 from perishield.model.site import Analysis
 from perishield.store.database import Database, sqlite_url
@@ -77,18 +75,10 @@ def far(tmp_path_factory: pytest.TempPathFactory, devset: Path) -> Far:
     return Far(tmp_path_factory.mktemp("far"), devset)
 
 
-def tried(order: ShadowOrder) -> dict[str, Any]:
-    """What the server's process answers."""
-    worker = [sys.executable, "-m", "perishield.evaluation.shadow_worker"]
-    subprocess.run(worker, input=encode_config(order), check=True, capture_output=True, timeout=300)
-    result: dict[str, Any] = json.loads((order.folder / RESULT).read_bytes())
-    return result
-
-
 def test_who_is_far_is_found_as_live_by_a_second_look(far: Far, tmp_path: Path) -> None:
     folders = {"media_dir": far.media, "models_dir": tmp_path, "folder": tmp_path}
     order = order_for(far.plan, [], detector=str(far.model), pieces=2, **folders)
-    result = tried(order)
+    result = work(order)
     assert (result["pieces"], result["would"]) == (2, 1)
     assert [alarm["label"] for alarm in result["alarms"]] == ["person"]
 
