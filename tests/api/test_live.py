@@ -64,7 +64,7 @@ def chunk(number: int, *, key: bool = False, epoch: int = 1, gap: bool = False, 
 
 
 async def taken(viewer: Viewer, count: int) -> list[int]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return [ref.number for _ in range(count) if not isinstance(ref := await viewer.next(), str)]
 
 

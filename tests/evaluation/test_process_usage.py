@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from perishield.evaluation.process_usage import UsageMeter, process_tree, pss
+from perishield.evaluation.process_usage import UsageMeter, on_cores, process_tree, pss
 
 BUSY = "import os, time\nos.fork()\nprint('x', flush=True)\nwhile time.process_time() < {0}: pass\ntime.sleep(60)"
 
@@ -41,3 +41,10 @@ def test_a_process_that_is_gone_counts_nothing() -> None:
     assert pss(child.pid) == 0
     assert process_tree([child.pid]) == []
     assert UsageMeter([child.pid]).read().processes == 0
+
+
+def test_a_measured_part_has_as_many_cores_as_it_is_given_and_no_more_afterwards() -> None:
+    before = os.sched_getaffinity(0)
+    with on_cores(1):
+        assert len(os.sched_getaffinity(0)) == 1
+    assert os.sched_getaffinity(0) == before

@@ -95,9 +95,9 @@ def server(folder: Path, **fields: Any) -> Iterator[Running]:
 
 
 def stopped(running: Running, number: signal.Signals = signal.SIGTERM) -> int:
-    """Its exit code; it has a supervisor's patience to end."""
+    """Its exit code."""
     running.process.send_signal(number)
-    return running.process.wait(timeout=5)
+    return running.process.wait(timeout=20)
 
 
 def log_in(running: Running) -> httpx.Client:

@@ -152,7 +152,7 @@ def sink() -> RecordingSink:
     return RecordingSink()
 
 
-async def wait_until(condition: Callable[[], Any], what: str = "condition", deadline_s: float = 15.0) -> None:
+async def wait_until(condition: Callable[[], Any], what: str = "condition", deadline_s: float = 40.0) -> None:
     end = time.monotonic() + deadline_s
     while not condition():
         assert time.monotonic() < end, f"{what} did not come true within {deadline_s:g} s"

@@ -187,7 +187,7 @@ async def test_a_camera_that_refuses_tcp_is_read_over_udp(farm, watch, until):
     await until(lambda: len(watched.sink.packets) >= 30, "packets")
     assert watched.reception.transport == "udp"
     assert watched.sink.discontinuities == []
-    await until(lambda: watched.states[-1].transport == "udp", "state", 8)
+    await until(lambda: watched.states[-1].transport == "udp", "state", 20)
 
 
 async def test_a_camera_set_to_tcp_is_not_read_over_udp(farm, watch, until):

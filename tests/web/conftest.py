@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import perishield
 
@@ -23,6 +23,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "e2e"))
 from console_steps import PASSWORD, USERNAME
 from walker_clip import make_clip
+
+# Several browsers and nodes share the machine.
+expect.set_options(timeout=20_000)
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def _start(data: Path) -> Iterator[Node]:
         )
         node = Node(f"http://127.0.0.1:{port}", data)
         try:
-            deadline = time.monotonic() + 40
+            deadline = time.monotonic() + 90
             while True:
                 assert process.poll() is None, log.read_text()
                 try:

@@ -23,14 +23,14 @@ def site(node: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A camera with footage of a walker, a line that he crosses, and one that he does not."""
     clip, truth = rendered(tmp_path_factory.mktemp("scene"))
     at = crossing(truth)
-    client = httpx.Client(base_url=node.address, timeout=30)
-    login = client.post("/api/auth/login", json={"username": USERNAME, "password": PASSWORD}).json()
-    client.headers["Authorization"] = f"Bearer {login['access_token']}"
-    body = {"id": "gate", "name": "Gate", "url": "rtsp://127.0.0.1:1/none", "analysis": {"enabled": False}}
-    assert client.post("/api/cameras", json=body).status_code == 201
-    for name, line in (("Path", [[at.x, 0], [at.x, 1]]), ("Sky", [[0, 0.02], [1, 0.02]])):
-        rule = {"kind": "tripwire", "camera": "gate", "name": name, "line": line}
-        assert client.post("/api/rules", json=rule).status_code == 201
+    with httpx.Client(base_url=node.address, timeout=30) as client:
+        login = client.post("/api/auth/login", json={"username": USERNAME, "password": PASSWORD}).json()
+        client.headers["Authorization"] = f"Bearer {login['access_token']}"
+        body = {"id": "gate", "name": "Gate", "url": "rtsp://127.0.0.1:1/none", "analysis": {"enabled": False}}
+        assert client.post("/api/cameras", json=body).status_code == 201
+        for name, line in (("Path", [[at.x, 0], [at.x, 1]]), ("Sky", [[0, 0.02], [1, 0.02]])):
+            rule = {"kind": "tripwire", "camera": "gate", "name": name, "line": line}
+            assert client.post("/api/rules", json=rule).status_code == 201
     record(node.data / "media", clip, "gate", wall=float(int(time.time()) - 1500))
     return node
 

@@ -9,7 +9,6 @@ in which gates learn what is usual, and in which trees a network sees birds.
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ from perishield.analysis.crew import Crew
 from perishield.analysis.outfit import instruct, outfit
 from perishield.analysis.pipeline import CameraPipeline, Judged
 from perishield.evaluation.footage_run import lay_down, looped, watch
-from perishield.evaluation.process_usage import machine
+from perishield.evaluation.process_usage import machine, on_cores
 from perishield.evaluation.quiet_footage import render_passing
 from perishield.evaluation.replay import unset_camera
 from perishield.evaluation.scenes import demo_scenes
@@ -73,24 +72,19 @@ def run(
     (`[vision] pieces`). `clip`: that scene, encoded before (`render_passing`).
     """
     rows: list[dict[str, Any]] = []
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, set(sorted(before)[:cores]))
-    try:
-        with tempfile.TemporaryDirectory(prefix="perishield-bench-") as name:
-            folder = Path(name)
-            if clip is None:
-                clip = folder / "passing.mp4"
-                render_passing(clip, seconds=loop_s)
-            video, packets = read_packets(clip)
-            total = settle_s + max(alone_s, seconds + loop_s)
-            refs = lay_down(video, looped(packets, total), folder, _SCENE)
-            progress(0.2)
-            show = _Show(folder, refs, loop_s, settle_s, alone_s, seconds)
-            for index, model in enumerate(models):
-                rows.append(_of_model(model, models_dir, show, cores, most, pieces))
-                progress(0.2 + 0.8 * (index + 1) / len(models))
-    finally:
-        os.sched_setaffinity(0, before)
+    with on_cores(cores), tempfile.TemporaryDirectory(prefix="perishield-bench-") as name:
+        folder = Path(name)
+        if clip is None:
+            clip = folder / "passing.mp4"
+            render_passing(clip, seconds=loop_s)
+        video, packets = read_packets(clip)
+        total = settle_s + max(alone_s, seconds + loop_s)
+        refs = lay_down(video, looped(packets, total), folder, _SCENE)
+        progress(0.2)
+        show = _Show(folder, refs, loop_s, settle_s, alone_s, seconds)
+        for index, model in enumerate(models):
+            rows.append(_of_model(model, models_dir, show, cores, most, pieces))
+            progress(0.2 + 0.8 * (index + 1) / len(models))
     return {"fps": FPS, "cores": cores, "quiet_share": 0.9, "pieces": pieces, "models": rows, "machine": machine()}
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perishield.evaluation.mot_score import Floats, MotFrame, MotScore, score
-from perishield.evaluation.process_usage import machine
+from perishield.evaluation.process_usage import machine, on_cores
 from perishield.model.errors import DatasetError
 from perishield.model.vision import Detections
 from perishield.tracking.byte_tracker import ByteTracker
@@ -64,8 +64,9 @@ def run(folder: Path, rounds: int = 5, *, progress: Progress = lambda _: None) -
     steps = rounds * len(_CROWDS) + len(sequences)
     for done in range(rounds):
         for place, crowd in enumerate(_CROWDS):
-            for contestant in contestants:
-                times[contestant.name, crowd].append(_median_us(contestant, sequences[crowd]))
+            with on_cores(1):
+                for contestant in contestants:
+                    times[contestant.name, crowd].append(_median_us(contestant, sequences[crowd]))
             progress((done * len(_CROWDS) + place + 1) / steps)
     scores: dict[tuple[str, str], MotScore] = {}
     for place, (name, sequence) in enumerate(sequences.items()):
@@ -160,7 +161,7 @@ def _frame(ids: Sequence[int] | NDArray[Any], boxes: Sequence[Sequence[float]] |
 
 
 def _median_us(contestant: Contestant, sequence: Clip) -> float:
-    """CPU time of the median picture."""
+    """CPU time of the median picture, on one core."""
     step = contestant.make()
     spent = []
     for index, detections in enumerate(sequence.detections, 1):

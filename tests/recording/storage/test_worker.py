@@ -58,7 +58,7 @@ async def test_a_segment_is_copied_as_soon_as_it_is_closed(
         async def kept() -> bool:
             return bool(await footage.states(row) == {"nas": CopyState.KEPT})
 
-        await clockwork.until(kept, 5)
+        await clockwork.until(kept)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
