@@ -1,9 +1,9 @@
-"""How long the ingest process takes from its execution to its READY line, against bare Python's own start, and how long
+"""How long the ingest process takes from its execution to its READY line, against bare Python's own start; and how long
 the server takes, which is how long the console is gone when the server died.
 
-All are started alternately, so that whatever else the machine does meets them alike; medians count. Bare Python is the
-interpreter as it is installed; that of a virtual environment, which skips what the installation's own site folder does,
-is told beside it.
+Ingest and Python are started alternately, so that whatever else the machine does meets them alike; the server, which is
+compared with nothing, comes after them. Medians count. Bare Python is the interpreter as it is installed; that of a
+virtual environment, which skips what the installation's own site folder does, is told beside it.
 """
 
 from __future__ import annotations

@@ -143,11 +143,11 @@ class ByteTracker:
             least = np.where(self._motion, self.new_motion, self.new)[classes[unmatched]]
             fresh = unmatched[scores[unmatched] >= least]
             fresh = np.delete(fresh, twins(boxes, classes, fresh, found, scores, self._living))
-            matched[fresh] = len(self._bank) + np.arange(len(fresh))
-            near, parted = self._beside_whom(boxes[fresh], classes[fresh], expected)
-            self._start(measured[fresh], scores[fresh], classes[fresh])
-            self._kin.append(near, parted)
-            found = (matched >= 0).nonzero()[0]
+            if len(fresh):
+                matched[fresh] = len(self._bank) + np.arange(len(fresh))
+                self._kin.append(*self._beside_whom(boxes[fresh], classes[fresh], expected))
+                self._start(measured[fresh], scores[fresh], classes[fresh])
+                found = (matched >= 0).nonzero()[0]
         rows, shown = np.concatenate([matched[found], moved]), np.concatenate([boxes[found], where])
         if len(hidden):
             rows, shown = np.concatenate([rows, hidden]), np.concatenate([shown, expected[hidden]])
@@ -315,7 +315,7 @@ class ByteTracker:
         both are seen apart in this picture."""
         near, parted = np.zeros(len(boxes)), np.zeros(len(boxes), np.bool_)
         known = ((self._hits > _YOUNG) & (self._unseen_s <= _BESIDE_S)).nonzero()[0]
-        if len(boxes) and 0 < len(known) <= _CROWD:
+        if 0 < len(known) <= _CROWD:
             parents = beside(boxes, classes, expected[known], self._label[known])
             some = (parents >= 0).nonzero()[0]
             rows = known[parents[some]]
@@ -325,8 +325,6 @@ class ByteTracker:
 
     def _start(self, measured: Floats, scores: Floats, classes: Indices) -> None:
         count = len(measured)
-        if not count:
-            return
         self._bank.append(measured)
         table = np.zeros((_COLUMNS, self._table.shape[1] + count))
         table[:, :-count] = self._table

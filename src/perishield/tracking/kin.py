@@ -33,8 +33,6 @@ class Kin:
 
     def append(self, near: Floats, parted: NDArray[np.bool_]) -> None:
         """New objects, each with the number of whom it came out of, and whether both are seen apart already."""
-        if not len(near):
-            return
         new = np.zeros((3, len(near)))
         new[1], new[2] = near, parted
         self._name(np.concatenate([self._table, new], axis=1))
