@@ -34,9 +34,10 @@ run: setup ## Start the product; with no camera of yours it shows a demo site
 
 test: setup-dev swift packages $(VENV)/.tests-compiled ## Run the tests (installs the Debian packages they need where it may)
 ifeq ($(strip $(ARGS)),)
-	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore tests/e2e --ignore tests/web --ignore $(QUESTIONS)
-	@$(PYTEST) -n 4 --dist load $(QUESTIONS)
-	@$(PYTEST) -n $(NODES) --dist loadfile --no-loadscope-reorder tests/e2e tests/web
+	@scripts/run-tests.sh -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore tests/e2e --ignore tests/web \
+		--ignore $(QUESTIONS)
+	@scripts/run-tests.sh -n 4 --dist load $(QUESTIONS)
+	@scripts/run-tests.sh -n $(NODES) --dist loadfile --no-loadscope-reorder tests/e2e tests/web
 else
 	@$(PYTEST) -n $(WORKERS) --dist loadfile $(ARGS)
 endif

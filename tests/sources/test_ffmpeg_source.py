@@ -69,7 +69,7 @@ async def test_a_file_is_played_in_real_time_and_has_an_end(play, until, sink, n
     assert running.codes == ["gone"]
     assert "#loop" in running.states[-1].message
     assert len(sink.packets) == sink.decode() == 50
-    assert sink.packets[-1].arrival - sink.packets[0].arrival == pytest.approx(1.96, abs=0.9)
+    assert sink.packets[-1].arrival - sink.packets[0].arrival >= 1.1, "50 pictures at 25 a second, some of them at once"
     assert [state.condition for state in running.states][:2] == [StreamCondition.CONNECTING, StreamCondition.LIVE]
 
 
