@@ -20,10 +20,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from perishield.bus.process import READY
 from perishield.bus.site_file import write_site
 from perishield.evaluation.bench_viewers import Viewers
 from perishield.evaluation.process_usage import Usage, UsageMeter, machine
+from perishield.evaluation.role_process import start_role
 from perishield.evaluation.texture_clip import write_clip
 from perishield.model.errors import ConfigError, PeriShieldError
 from perishield.model.media import TIMESCALE, Codec
@@ -155,28 +155,8 @@ def _ffmpeg() -> str:
     return program
 
 
-@contextmanager
-def _process(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """A child that ends with the block: politely first, then not."""
-    child = subprocess.Popen(command, **options)
-    try:
-        yield child
-    finally:
-        _end([child])
-        for stream in (child.stdin, child.stdout):
-            if stream is not None:
-                stream.close()
-
-
-def _first_line(child: subprocess.Popen[bytes], told: bytes = b"") -> str:
-    """What a child says first, after it was told something on its standard input; empty where it ended instead."""
-    if child.stdin is not None:
-        child.stdin.write(told)
-        child.stdin.close()
-    return child.stdout.readline().decode().strip() if child.stdout is not None else ""
-
-
 def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
+    """End them: politely first, then not."""
     for child in children:
         with suppress(ProcessLookupError):
             child.send_signal(signal.SIGTERM)
@@ -195,12 +175,18 @@ def _farm(clip: Path) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     command = [sys.executable, "-m", "perishield.sources.simulator", str(clip), "--port", str(port)]
-    with _process(command, stdout=subprocess.PIPE) as child:
-        if not _first_line(child):
-            raise PeriShieldError(
-                "bench ingest: the simulator did not start; see its message above", code="bench_failed"
-            )
-        yield port
+    child = subprocess.Popen(command, stdout=subprocess.PIPE)
+    if child.stdout is None:
+        raise AssertionError("it is a pipe")
+    with child.stdout:
+        try:
+            if not child.stdout.readline().strip():
+                raise PeriShieldError(
+                    "bench ingest: the simulator did not start; see its message above", code="bench_failed"
+                )
+            yield port
+        finally:
+            _end([child])
 
 
 def _ours(
@@ -223,13 +209,13 @@ def _ours(
         "chunk_bytes": shipped.chunk_kib * 1024,
         "log_level": "warning",
     }
-    command = [sys.executable, "-m", "perishield.roles.ingest"]
-    with _process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        if _first_line(child, json.dumps(config).encode()) != READY:
-            raise PeriShieldError("bench ingest: the ingest process did not start; see its log", code="bench_failed")
+    child = start_role("ingest", config)
+    try:
         _await_files([media / "recordings" / camera.id for camera in cameras], "the ingest process", child.poll)
         with watching:
             return _measure([child.pid], seconds, advance)
+    finally:
+        _end([child])
 
 
 def _theirs(program: str, urls: Sequence[str], seconds: float, folder: Path, advance: Advance, transport: str) -> Usage:

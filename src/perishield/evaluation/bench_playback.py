@@ -26,9 +26,9 @@ from typing import Any
 
 import httpx
 
-from perishield.bus.process import READY
 from perishield.evaluation.playback_archive import Archive, build
 from perishield.evaluation.process_usage import machine
+from perishield.evaluation.role_process import start_role
 from perishield.model.errors import ConfigError, PeriShieldError
 
 Advance = Callable[[float], None]
@@ -87,26 +87,15 @@ def _server(archive: Archive) -> Iterator[tuple[str, int, str]]:
         "log_level": "info",
         "log_format": "json",
     }
-    command = [sys.executable, "-m", "perishield.roles.server"]
     log = archive.data / "server.log"
-    with log.open("wb") as stderr:
-        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
-        try:
-            if child.stdin is None or child.stdout is None:
-                raise PeriShieldError("bench playback: the server has no pipes", code="bench_failed")
-            child.stdin.write(json.dumps(config).encode())
-            child.stdin.close()
-            if child.stdout.readline().decode().strip() != READY:
-                said = log.read_text()[-500:]
-                raise PeriShieldError(f"bench playback: the server did not start: {said}", code="bench_failed")
-            port = _port(log)
-            token = (archive.data / "run" / "token").read_text()
-            yield f"http://127.0.0.1:{port}", child.pid, token
-        finally:
-            child.terminate()
-            child.wait(20)
-            if child.stdout is not None:
-                child.stdout.close()
+    child = start_role("server", config, log=log)
+    try:
+        port = _port(log)
+        token = (archive.data / "run" / "token").read_text()
+        yield f"http://127.0.0.1:{port}", child.pid, token
+    finally:
+        child.terminate()
+        child.wait(20)
 
 
 def _port(log: Path) -> int:

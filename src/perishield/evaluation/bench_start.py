@@ -8,7 +8,6 @@ virtual environment, which skips what the installation's own site folder does, i
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import subprocess
@@ -18,9 +17,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from perishield.bus.process import READY
 from perishield.evaluation.process_usage import machine
-from perishield.model.errors import ConfigError, PeriShieldError
+from perishield.evaluation.role_process import start_role
+from perishield.model.errors import ConfigError
 
 
 def run(rounds: int = 15) -> dict[str, Any]:
@@ -71,24 +70,9 @@ def _bare(python: str, environment: dict[str, str]) -> float:
 
 def _ready(role: str, data: Path, environment: dict[str, str], **more: int) -> float:
     folders = {"data_dir": data, "run_dir": data / "run", "media_dir": data / "media"}
-    config = json.dumps({"log_level": "error", **{key: str(path) for key, path in folders.items()}, **more}).encode()
     began = time.perf_counter()
-    with subprocess.Popen(
-        [sys.executable, "-m", f"perishield.roles.{role}"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=environment,
-    ) as child:
-        if child.stdin is None or child.stdout is None:
-            raise AssertionError("both are pipes")
-        child.stdin.write(config)
-        child.stdin.close()
-        line = child.stdout.readline()
-        elapsed = time.perf_counter() - began
-        child.terminate()
-        child.wait(10)
-    if line.decode().strip() != READY:
-        raise PeriShieldError(
-            f"bench start: the {role} process did not start; see its message above", code="bench_failed"
-        )
+    child = start_role(role, {"log_level": "error", **folders, **more}, environment=environment)
+    elapsed = time.perf_counter() - began
+    child.terminate()
+    child.wait(10)
     return elapsed

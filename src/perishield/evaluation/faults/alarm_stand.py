@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from perishield.bus.process import READY
 from perishield.bus.spool import Spool
 from perishield.evaluation.faults.stand import FaultError, wait_until
+from perishield.evaluation.role_process import start_role
 from perishield.model.channels import Channel, DeliveryState, Pace, Topic, Webhook
 from perishield.model.channels import Route as ChannelRoute
 from perishield.store.channels import add_channel
@@ -60,7 +60,7 @@ class AlarmStand:
                 _end(process)
 
     def start(self) -> None:
-        """Start the server, and wait for its READY. Raises FaultError."""
+        """Start the server, and wait for its READY. Raises PeriShieldError."""
         config = {
             "data_dir": str(self.data),
             "run_dir": str(self._folder / "run"),
@@ -69,20 +69,7 @@ class AlarmStand:
             "port": 0,
             "log_level": "error",
         }
-        with (self._folder / "server.log").open("ab") as complaints:
-            server = subprocess.Popen(
-                [sys.executable, "-m", "perishield.roles.server"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints,
-            )  # fmt: skip
-        self._server = server
-        if server.stdin is None or server.stdout is None:
-            raise AssertionError("both are pipes")
-        with server.stdin, server.stdout:
-            server.stdin.write(json.dumps(config).encode())
-            server.stdin.close()
-            ready = server.stdout.readline().decode().strip() == READY
-        if not ready:
-            raise FaultError(f"the server did not start: {self.log()[-400:]}")
+        self._server = start_role("server", config, log=self._folder / "server.log")
         self.starts += 1
 
     def kill(self) -> None:

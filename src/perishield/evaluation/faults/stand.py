@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -14,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from perishield.bus.process import READY
 from perishield.bus.site_file import write_site
+from perishield.evaluation.role_process import start_role
 from perishield.evaluation.texture_clip import write_clip
 from perishield.model.errors import PeriShieldError
 from perishield.model.site import Analysis, Camera, Site
@@ -121,7 +120,7 @@ class Stand:
         write_site(self.data / "site.json", Site(revision=time.monotonic_ns(), cameras=cameras))
 
     def start(self) -> None:
-        """Start the recorder, and wait for its READY."""
+        """Start the recorder, and wait for its READY. Raises PeriShieldError."""
         config = {
             "data_dir": str(self.data),
             "run_dir": str(self.data / "run"),
@@ -130,24 +129,8 @@ class Stand:
             "log_level": "error",
             **self._options,
         }
-        with (self._folder / "recorder.log").open("ab") as complaints:
-            recorder = subprocess.Popen(
-                [sys.executable, "-m", "perishield.roles.ingest"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=complaints,
-                env=self.environment,
-            )
-        self.recorder = recorder
-        if recorder.stdin is None or recorder.stdout is None:
-            raise AssertionError("both are pipes")
-        with recorder.stdin, recorder.stdout:
-            recorder.stdin.write(json.dumps(config).encode())
-            recorder.stdin.close()
-            ready = recorder.stdout.readline().decode().strip() == READY
-        if not ready:
-            self.kill()
-            raise FaultError(f"the recorder did not start: {self.log()[-300:]}")
+        log = self._folder / "recorder.log"
+        self.recorder = start_role("ingest", config, log=log, environment=self.environment)
         self.began = self.began or time.time()
 
     def kill(self) -> None:
