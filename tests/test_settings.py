@@ -94,3 +94,8 @@ def test_a_misspelt_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.toml: no such file"):
         load(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize(("set_to", "cores", "threads"), [(0, 1, 1), (0, 2, 2), (0, 4, 3), (0, 16, 15), (3, 2, 3)])
+def test_inference_leaves_a_core_alone_where_there_are_more_than_two(set_to: int, cores: int, threads: int) -> None:
+    assert Settings.model_validate({"vision": {"threads": set_to}}).vision.threads_on(cores) == threads

@@ -88,6 +88,10 @@ class Vision(_Section):
     gpu_mem_mib: int = Field(default=2048, ge=128, le=1_048_576)
     pieces: int = Field(default=2, ge=0, le=16)
 
+    def threads_on(self, cores: int) -> int:
+        """How many threads infer on a machine with so many cores."""
+        return self.threads or min(cores, max(2, cores - 1))
+
 
 class Alarms(_Section):
     clip_pre_s: float = Field(default=5, ge=0, le=300)

@@ -118,6 +118,17 @@ def test_only_networks_have_pieces(name: str, most: int, *, looks: bool) -> None
     assert isinstance(with_pieces(inner, most), FarSight) is looks
 
 
+def test_what_was_seen_in_the_last_picture_counts_whether_pictures_come_one_by_one_or_in_a_batch() -> None:
+    shots = [shot(index, (300 + 25 * index, 300) if index > 2 else None) for index in range(12)]
+    inner, other = Reddish(), Reddish()
+    inner.batch = other.batch = 32
+    one_by_one, at_once = FarSight(inner), FarSight(other)
+    singly = [found for each in shots for found in one_by_one.detect([each])]
+    together = at_once.detect(shots)
+    assert [found.boxes.tolist() for found in singly] == [found.boxes.tolist() for found in together]
+    assert inner.sizes == other.sizes
+
+
 def test_pieces_are_bounded_per_picture_and_per_second() -> None:
     far = FarSight(Reddish(), most=3, per_s=2.0)
     places = [(100, 100), (1100, 100), (100, 600), (1100, 600)]

@@ -167,6 +167,19 @@ def test_fixed_and_free_batches_give_one_result_per_picture(tmp_path: Path, batc
     assert detector.detect([]) == []
 
 
+def test_a_fixed_batch_runs_in_several_threads_at_once_and_each_picture_gets_its_own_result(tmp_path: Path) -> None:
+    answer = yolov8(1, (32, 32, 16, 16, 0, 0.9))
+    path = network(tmp_path / "m.onnx", answer, probe=(slice(0, 1), slice(0, SIDE), slice(0, SIDE)))
+    alone = OnnxDetector(path)
+    several = OnnxDetector(path, threads=2)
+    assert (alone.batch, several.batch) == (1, 8)
+    tensor = np.random.default_rng(1).random((21, 3, SIDE, SIDE), np.float32)
+    one, other = alone.infer(tensor), several.infer(tensor)
+    assert set(one) == set(other)
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+    assert len(np.unique(other["output"][:, 0, -1])) == 21, "no two pictures were the same"
+
+
 def test_half_precision_is_understood(tmp_path: Path) -> None:
     path = network(tmp_path / "h.onnx", yolov8(1, (32, 32, 16, 16, 0, 0.9)), kind=TensorProto.FLOAT16)
     (found,) = OnnxDetector(path).detect([plain(SIDE, SIDE)])

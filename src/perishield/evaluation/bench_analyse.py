@@ -29,11 +29,13 @@ from perishield.model.errors import ModelError
 from perishield.model.media import TIMESCALE, ChunkRef
 from perishield.model.rules import Rule
 from perishield.rules.engine import RuleEngine
+from perishield.settings import Vision
 from perishield.vision.crops import draw_rules, with_pieces
 from perishield.vision.detector import Detector
 from perishield.vision.gate import Gate
 from perishield.vision.model_store import choose_detector
 from perishield.vision.picture import Picture
+from perishield.vision.providers import Runtime
 from perishield.vision.watch import CameraWatch
 
 FPS = 5.0
@@ -101,8 +103,12 @@ class _Show:
 
 
 def _of_model(model: str, models_dir: Path, show: _Show, cores: int, most: int, pieces: int) -> dict[str, Any]:
+    threads = Vision().threads_on(cores)
     try:
-        eyes = with_pieces(choose_detector(model, models_dir), pieces)
+        eyes, fast = (
+            with_pieces(choose_detector(model, models_dir, runtime=Runtime(threads=count)), pieces)
+            for count in (1, threads)
+        )
     except ModelError as error:
         return {"model": Path(model).name, "refused": error.message}
     rules = [replace(rule, camera=_SCENE) for rule in demo_scenes()[0].rules]
@@ -115,13 +121,14 @@ def _of_model(model: str, models_dir: Path, show: _Show, cores: int, most: int, 
     tries: list[dict[str, Any]] = []
     cameras = max(1, min(most, int(cores * _FULL / cost)))
     while len(tries) < _TRIES:
-        tries.append(_many(eyes, show, cameras, rules))
+        tries.append(_many(fast, show, cameras, rules))
         if tries[-1]["sustained"] or cameras == 1:
             break
         cameras = max(1, int(cameras * _FEWER))
     return {
         "model": eyes.model or eyes.name,
-        "batch": eyes.batch,
+        "batch": fast.batch,
+        "threads": threads,
         "cpu_ms_per_camera_s": round(cost * 1000, 2),
         "cpu_ms_per_camera_s_plain": round(cost_plain * 1000, 2),
         "ratio": round(cost_plain / cost, 2),

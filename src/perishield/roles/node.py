@@ -96,7 +96,7 @@ def specs(plan: NodePlan) -> list[ProcessSpec]:
                     "detector": settings.vision.detector,
                     "provider": settings.vision.provider,
                     "gpu_mem_mib": settings.vision.gpu_mem_mib,
-                    "threads": settings.vision.threads or max(1, (os.cpu_count() or 2) - 1),
+                    "threads": settings.vision.threads_on(os.cpu_count() or 2),
                     "decoder": settings.vision.decoder,
                     "pieces": settings.vision.pieces,
                     "decoders": settings.vision.decoders or min(4, max(1, (os.cpu_count() or 2) // 2)),

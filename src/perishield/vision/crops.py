@@ -71,10 +71,15 @@ class FarSight:
 
     def detect(self, pictures: Sequence[Picture]) -> list[Detections]:
         found: list[Detections] = []
-        step = max(1, self.batch // (1 + self.most))
-        for start in range(0, len(pictures), step):
-            found += self._look(pictures[start : start + step])
-        return found
+        most = max(1, self.batch // (1 + self.most))
+        together: list[Picture] = []
+        for picture in pictures:
+            # Where to look again in a picture depends on what was seen in the camera's last one.
+            if len(together) == most or any(each.camera == picture.camera for each in together):
+                found += self._look(together)
+                together = []
+            together.append(picture)
+        return found + self._look(together)
 
     def forget(self, camera: str) -> None:
         self._cameras.pop(camera, None)
