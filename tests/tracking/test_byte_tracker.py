@@ -74,17 +74,19 @@ def test_who_lands_and_stops_goes_on_where_nobody_else_is() -> None:
     assert sorted(track.id for track in landing(at(900, 230))) == [1, 2], "somebody far away is no company"
 
 
-def two_boxes(rest: int) -> list[list[TrackBox]]:
-    """Somebody around whom two boxes are drawn in one picture, and then one, which is rather the second of them."""
+def two_boxes(rest: int, *others: tuple[float, ...]) -> list[list[int]]:
+    """Somebody around whom two boxes are drawn in one picture, then one, rather the second: ids."""
     tracker = ByteTracker(6)
     for picture in range(8):
-        tracker.update(seen(at(200 + 4 * picture)), picture / 6)
-    tracker.update(seen(at(226), at(254, 190, 44, 90)), 8 / 6)
-    return [real(tracker.update(seen(at(250 + 4 * picture)), (9 + picture) / 6)) for picture in range(rest)]
+        tracker.update(seen(at(200 + 4 * picture), *others), picture / 6)
+    tracker.update(seen(at(226), at(254, 190, 44, 90), *others), 8 / 6)
+    last = [tracker.update(seen(at(250 + 4 * picture), *others), (9 + picture) / 6) for picture in range(rest)]
+    return [sorted(track.id for track in real(tracks)) for tracks in last]
 
 
 def test_one_body_with_two_boxes_stays_who_it_was() -> None:
-    assert [[track.id for track in tracks] for tracks in two_boxes(4)] == [[1]] * 4
+    assert two_boxes(4) == [[1]] * 4
+    assert two_boxes(4, at(335)) == [[1, 2]] * 4, "who is known by himself is nobody's rival"
 
 
 def emerging(*, apart: int) -> list[TrackBox]:
@@ -170,6 +172,15 @@ def test_who_is_hidden_is_predicted_for_a_moment_and_known_again_afterwards() ->
     assert tracks == []
     (again,) = tracker.update(seen(at(260)), 2.0)
     assert again.id == 1
+
+
+def test_who_stands_behind_something_for_two_and_a_half_seconds_is_known_again() -> None:
+    tracker = ByteTracker(6)
+    for picture in range(12):
+        tracker.update(seen(at(100)), picture / 6)
+    for picture in range(12, 26):
+        tracker.update(seen(), picture / 6)
+    assert [track.id for track in tracker.update(seen(at(104)), 26 / 6)] == [1]
 
 
 def test_who_is_gone_for_long_gets_a_new_id() -> None:

@@ -75,7 +75,7 @@ class ByteTracker:
         low: float = 0.1,
         new: float = 0.35,
         new_motion: float = 0.6,
-        lost_s: float = 2.0,
+        lost_s: float = 3.0,
         coast_s: float = 0.5,
         match_sure: float = 0.2,
         match_unsure: float = 0.5,
@@ -298,7 +298,9 @@ class ByteTracker:
         """Who came out of somebody's box a moment ago and is left alone there is that one; who is not keeps company."""
         for parent, child in self._kin.heirs(self._ids, self._bank, self._misses, self._hits):
             here = (matched == child).nonzero()[0]
-            alone = not in_company(measured, here, scores >= self.high).any()
+            # Whoever is known by himself is nobody's rival.
+            known = (matched >= 0) & (self._hits[matched] > _YOUNG) & (matched != child)
+            alone = not in_company(measured, here, (scores >= self.high) & ~known).any()
             if alone and self._misses[parent] and same_place(expected[[parent]], boxes[here]).all():
                 # Two rows were one object, which goes on as the elder and where the younger is.
                 self._bank.take(parent, child)
