@@ -329,8 +329,8 @@ def way(camera: str) -> Trajectory:
         label="person",
         score=0.9,
         hits=5,
-        start=time.time() - 60,
-        end=time.time() - 59,
+        start=1_790_000_000.0,
+        end=1_790_000_001.0,
         path=((0.0, 0.1, 0.2), (1.0, 0.3, 0.4)),
         box=(0.2, 0.2, 0.4, 0.4),
     )

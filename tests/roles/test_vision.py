@@ -319,7 +319,7 @@ async def test_rules_change_while_it_runs_and_tracks_stay(node: Node, walk: Path
     assert event.track in before
 
 
-async def test_arming_takes_effect_within_a_second_and_tracks_stay(node: Node, walk: Path) -> None:
+async def test_arming_takes_effect_while_it_runs_and_tracks_stay(node: Node, walk: Path) -> None:
     disarmed = {**line(0.5), "arming": "disarmed"}
     write_site(node.data / "site.json", site(1, disarmed))
     await node.start()

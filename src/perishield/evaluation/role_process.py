@@ -33,14 +33,18 @@ def start_role(
         )
     if child.stdin is None or child.stdout is None:
         raise AssertionError("both are pipes")
-    with child.stdout:
-        # One that ended already reads nothing; that it is not ready is told below.
-        with suppress(BrokenPipeError), child.stdin:
-            child.stdin.write(json.dumps(config, default=str).encode())
-        ready = child.stdout.readline().decode().strip() == READY
+    ready = False
+    try:
+        with child.stdout:
+            # One that ended already reads nothing; that it is not ready is told below.
+            with suppress(BrokenPipeError), child.stdin:
+                child.stdin.write(json.dumps(config, default=str).encode())
+            ready = child.stdout.readline().decode().strip() == READY
+    finally:
+        if not ready:
+            child.kill()
+            child.wait()
     if ready:
         return child
-    child.kill()
-    child.wait()
     said = log.read_text(errors="replace")[-_SAID:] if log is not None else "see its message above"
     raise PeriShieldError(f"the {role} process did not start: {said}", code="bench_failed")

@@ -41,7 +41,6 @@ Raw = Mapping[str, "NDArray[np.float32]"]
 
 _DEFAULT_SIDE = 640
 _MOST_AT_ONCE = 8
-_RUNS_A_LANE = 4
 _SUPPRESSED = frozenset({"yolo_end2end", "detr", "rtdetr", "detr_post", "ssd_end2end"})
 """Families whose boxes never mean the same object twice."""
 
@@ -90,9 +89,9 @@ class OnnxDetector:
         self._rows = self.batch = self._fixed_batch or _MOST_AT_ONCE
         self._lanes: ThreadPoolExecutor | None = None
         if self._fixed_batch and runtime.threads > 1 and self.provider == "cpu":
-            self._session, _ = open_session(path, replace(runtime, threads=1))
+            self._session, _ = open_session(path, replace(runtime, threads=1, provider="cpu"))
             self._lanes = ThreadPoolExecutor(runtime.threads, "infer-lane")
-            self.batch = max(self._rows, min(_MOST_AT_ONCE, _RUNS_A_LANE * runtime.threads))
+            self.batch = max(self._rows, _MOST_AT_ONCE)
         raw = self._try_out()
         try:
             self.family: Family = recognise(raw, self._width, self._height, self.card)
